@@ -31,10 +31,10 @@ def machine(device: str | torch.device = "cpu") -> str:
         cores = len(os.sched_getaffinity(0))  # what this process may use, which a container may limit
     except AttributeError:  # macOS and Windows
         cores = os.cpu_count() or 1
-    return (
-        f"{cpu_model()}, {cores} cores, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-        f"Python {platform.python_version()}, {devices.describe(torch.device(device))}, {datetime.date.today()}"
-    )
+    parts = [cpu_model(), f"{cores} cores", f"{torch.get_num_threads()} threads"]
+    parts += [f"torch {torch.__version__}", f"Python {platform.python_version()}"]
+    parts += [f"device {devices.describe(torch.device(device))}", str(datetime.date.today())]
+    return ", ".join(parts)
 
 
 def time_alternately(
