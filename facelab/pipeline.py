@@ -1,0 +1,498 @@
+"""From photos to vectors: read → detect → align → embed, one photo or a folder of any size.
+
+`Pipeline` is the whole of it. The functions below it (`detect`, `align`, `embed`, `verify` …) are thin calls
+into one that is kept for each choice of options, so that the second call is quick.
+"""
+
+import functools
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facelab import calibration
+from facelab import device as devices
+from facelab.align import (
+    landmark_matrices,
+    letterbox_matrices,
+    square_matrices,
+    stretch_matrices,
+    warp,
+)
+from facelab.calibration import FmrEstimate
+from facelab.detect import Face
+from facelab.detect import load as load_detector
+from facelab.embed import load as load_embedder
+from facelab.errors import DeviceError, FacelabError, ImageError, NoFaceError
+from facelab.images import name_of, read_image, walk_images
+
+Source = Any
+"""What `read_image` reads: a path, bytes, an open file, a PIL image, an array."""
+
+CROPS = {
+    "aligned": lambda faces, side: landmark_matrices(faces, "112x112"),
+    "square": lambda faces, side: square_matrices(faces, size=side),
+    "stretched": lambda faces, side: stretch_matrices(faces, size=side),
+    "letterboxed": lambda faces, side: letterbox_matrices(faces, size=side),
+}
+"""The ways to cut a face out. `aligned` is what the embedders were trained on; the others are there to see
+what they cost (notebook 05, `benchmarks/lfw.py`)."""
+
+SIDE = 112
+"""Width and height of a crop, pixels: what every embedder here eats."""
+
+MEMORY_AHEAD = 256 * 2**20
+"""Bytes of decoded photos kept waiting for the device, and bytes in one batch. Phone photos of 12 megapixels
+come to 36 MB each, so memory is bounded by this and not by the number of photos."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What became of one photo.
+
+    path     the source as it was given
+    faces    list[Face], largest first, in the photo's coordinates
+    crops    (n, 112, 112, 3) uint8 RGB, one for each face
+    vectors  (n, D) float32, unit norm
+    error    None, or the FacelabError that says why there is nothing: unreadable photo, no face
+    """
+
+    path: Source
+    faces: list[Face]
+    crops: np.ndarray
+    vectors: np.ndarray
+    error: FacelabError | None = None
+
+    def one(self, face: int | None = None) -> int:
+        """The index of the face asked for, or of the largest. Raises what kept the photo from being used."""
+        if self.error is not None:
+            raise self.error
+        if face is None:
+            return 0
+        if not 0 <= face < len(self.faces):
+            raise NoFaceError(
+                f"{name_of(self.path)}: face={face} was asked for, and there are {len(self.faces)} faces "
+                f"(0 is the largest). Choose 0 … {len(self.faces) - 1}."
+            )
+        return face
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """The answer to "do these two photos show the same person?", and what it rests on.
+
+    same       distance ≤ threshold
+    distance   cosine distance 1 − cos, in [0, 2]
+    threshold  the largest distance that still counts as the same person
+    fmr        what that threshold is worth: how many pairs of different people in LFW it takes for the same
+               person, with its interval (FmrEstimate); None when the threshold was never calibrated
+    faces      the two faces that were compared
+    crops      (2, 112, 112, 3) uint8, as the embedder saw them
+    notes      what the reader should know: several faces in a photo, for one
+    """
+
+    same: bool
+    distance: float
+    threshold: float
+    fmr: FmrEstimate | None
+    faces: tuple[Face, Face]
+    crops: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        verdict, sign = ("same person", "≤") if self.same else ("different people", ">")
+        worth = f"false match rate {self.fmr}" if self.fmr is not None else "threshold not calibrated"
+        lines = [f"{verdict}: distance {self.distance:.4f} {sign} threshold {self.threshold:.4f} ({worth})"]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+class Pipeline:
+    """Photos in, faces and vectors out, in batches on one device.
+
+    detector    "yunet" or "mtcnn"
+    embedder    "sface" (128-d) or "arcface" (512-d, `facelab weights get arcface`)
+    device      "auto" (the GPU where there is one), "cpu", "cuda"; `repr` says which it came to
+    batch_size  photos for each pass through the detector
+    mirror      average each vector with that of the mirrored crop: twice the time, a little more accurate
+    crop        "aligned" (five landmarks), or "square", "stretched", "letterboxed" to see what those cost
+    faces       "all" faces of a photo, only the "largest", or only the most "central" one (as LFW means it)
+    half        half precision; None means: on a GPU yes, on a CPU no
+    workers     threads that decode photos ahead of the device; None means one for each CPU core
+
+    Raises WeightsError when weights are missing or damaged, DeviceError for a device that is not there.
+    """
+
+    def __init__(
+        self,
+        detector: str = "yunet",
+        embedder: str = "sface",
+        device: str | torch.device = "auto",
+        batch_size: int = 64,
+        *,
+        mirror: bool = False,
+        crop: str = "aligned",
+        faces: str = "all",
+        half: bool | None = None,
+        workers: int | None = None,
+        min_score: float | None = None,
+        weights: str | PathLike | None = None,
+    ):
+        if crop not in CROPS:
+            raise ValueError(f"crop={crop!r}: choose one of {', '.join(CROPS)}.")
+        if faces not in ("all", "largest", "central"):
+            raise ValueError(f"faces={faces!r}: choose 'all', 'largest' or 'central'.")
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: at least 1.")
+        self.device = devices.choose(device)
+        self.half = self.device.type == "cuda" if half is None else half
+        options = {} if min_score is None else {"min_score": min_score}
+        self.detector = load_detector(detector, self.device, **options)
+        self.embedder = load_embedder(embedder, self.device, half=self.half, path=weights)
+        self.names = (detector, embedder)
+        self.batch_size, self.mirror, self.crop, self.faces = batch_size, mirror, crop, faces
+        self.workers = workers
+
+    @property
+    def config(self) -> str:
+        """A name for what decides a vector, such as `yunet+aligned+sface`: the key of the calibration table."""
+        detector, embedder = self.names
+        return "+".join([detector, self.crop, embedder] + ["mirror"] * self.mirror)
+
+    def __repr__(self) -> str:
+        precision = "half" if self.half else "float32"
+        return f"Pipeline({self.config}, {devices.describe(self.device)}, {precision}, batches of {self.batch_size})"
+
+    # ------------------------------------------------------------------ many photos
+
+    def __call__(
+        self, photos: str | PathLike | Iterable[Source], progress: bool | None = None
+    ) -> Iterator[Result]:
+        """Results in the order of the photos, as they come; memory does not grow with their number.
+
+        photos    a folder (all photos below it, in the order of their names) or an iterable of sources
+        progress  a bar on standard error; None means: only in a terminal or a notebook
+
+        A photo that cannot be read or holds no face gives a Result with `.error`; the rest go on.
+        """
+        total = len(photos) if hasattr(photos, "__len__") and not isinstance(photos, str | bytes) else None
+        return self._stream(_sources(photos), total, progress)
+
+    def _stream(self, photos: Iterable[Source], total: int | None, progress: bool | None) -> Iterator[Result]:
+        from tqdm.auto import tqdm
+
+        bar = tqdm(total=total, unit="photo", disable=None if progress is None else not progress)
+        try:
+            for batch in _batches(photos, self.batch_size, self.workers):
+                for result in self._process(batch):
+                    bar.update()
+                    yield result
+        finally:
+            bar.close()
+
+    @torch.inference_mode()
+    def _process(self, batch: list[tuple[Source, np.ndarray | FacelabError]]) -> list[Result]:
+        """One batch: every photo through the detector, then every face through the embedder, at once."""
+        sources = [source for source, _ in batch]
+        errors = [photo if isinstance(photo, FacelabError) else None for _, photo in batch]
+        readable = [row for row, error in enumerate(errors) if error is None]
+        try:
+            tensors = _upload([batch[row][1] for row in readable], self.device)
+            found = [
+                self._pick(faces, photo)
+                for faces, photo in zip(self.detector.detect(tensors), tensors, strict=True)
+            ]
+            crops = self._cut(tensors, found)
+            vectors = self.embedder(crops, mirror=self.mirror)
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"{devices.describe(self.device)} ran out of memory with {len(batch)} photos in a batch: "
+                f"use batch_size={max(1, self.batch_size // 4)}."
+            ) from error
+        crops, vectors = crops.cpu().numpy(), vectors.cpu().numpy()
+
+        faces: list[list[Face]] = [[] for _ in batch]
+        for row, its_faces in zip(readable, found, strict=True):
+            faces[row] = its_faces
+            if not its_faces:
+                errors[row] = NoFaceError(
+                    f"{name_of(sources[row])}: no face was found by {self.names[0]}. Is the face at least some 20 "
+                    "pixels wide, upright and turned to the camera? A lower min_score finds more (and more that is none)."
+                )
+        ends = np.cumsum([len(its_faces) for its_faces in faces])
+        return [
+            Result(
+                source,
+                its_faces,
+                crops[end - len(its_faces) : end],
+                vectors[end - len(its_faces) : end],
+                error,
+            )
+            for source, its_faces, end, error in zip(sources, faces, ends, errors, strict=True)
+        ]
+
+    def _pick(self, faces: list[Face], photo: Tensor) -> list[Face]:
+        if self.faces == "all" or not faces:
+            return faces
+        if self.faces == "largest":
+            return faces[:1]
+        middle = np.array([photo.shape[1] - 1, photo.shape[0] - 1]) / 2
+        return [min(faces, key=lambda face: float(np.hypot(*(face.center - middle))))]
+
+    def _cut(self, photos: list[Tensor], faces: list[list[Face]]) -> Tensor:
+        """All faces of all photos as (N, 112, 112, 3) uint8, in one warp."""
+        index = torch.tensor([row for row, found in enumerate(faces) for _ in found], dtype=torch.long)
+        matrices = CROPS[self.crop]([face for found in faces for face in found], SIDE)
+        return warp(photos, index.to(self.device), matrices.to(self.device), SIDE, SIDE)
+
+    # ------------------------------------------------------------------ one photo, two photos
+
+    def one(self, photo: Source) -> Result:
+        """The Result of one photo."""
+        return self._process([(photo, _read(photo))])[0]
+
+    def embed(self, crops) -> np.ndarray:
+        """(112, 112, 3) uint8 → (D,); a list or (N, 112, 112, 3) → (N, D). Unit norm, float32."""
+        single = isinstance(crops, np.ndarray) and crops.ndim == 3
+        crops = (
+            np.stack([crops] if single else list(crops))
+            if len(crops)
+            else np.zeros((0, SIDE, SIDE, 3), np.uint8)
+        )
+        if crops.shape[1:] != (SIDE, SIDE, 3) or crops.dtype != np.uint8:
+            raise ImageError(
+                f"embed takes crops of {SIDE}×{SIDE}×3 uint8, and these are {crops.shape[1:]} {crops.dtype}: "
+                "cut the face out first, with align(photo, face)."
+            )
+        vectors = self.embedder(torch.from_numpy(crops).to(self.device), mirror=self.mirror).cpu().numpy()
+        return vectors[0] if single else vectors
+
+    def verify(
+        self,
+        a: Source,
+        b: Source,
+        *,
+        threshold: float | None = None,
+        fmr: float | None = None,
+        face: int | tuple[int | None, int | None] | None = None,
+    ) -> Verification:
+        """Do two photos show the same person?
+
+        threshold  the largest cosine distance that counts as the same person, or
+        fmr        the false match rate to aim at, 1e-5 … 0.5, from which the threshold is looked up;
+                   with neither, the calibrated default (`facelab.calibration`)
+        face       which face to take where there are several, 0 being the largest: one number for both
+                   photos, or a pair
+
+        Raises ImageError or NoFaceError, naming the photo.
+        """
+        if threshold is not None and fmr is not None:
+            raise ValueError("Give threshold= or fmr=, not both.")
+        if threshold is None:
+            threshold = calibration.threshold_for(self.config, fmr)
+        wanted = face if isinstance(face, tuple) else (face, face)
+        results = self._process([(a, _read(a)), (b, _read(b))])
+        rows = [result.one(which) for result, which in zip(results, wanted, strict=True)]
+        notes = [
+            f"{name_of(result.path)} has {len(result.faces)} faces; "
+            f"{'the largest' if which is None else f'face {which}'} was used (face=0 … {len(result.faces) - 1} chooses)"
+            for result, which in zip(results, wanted, strict=True)
+            if len(result.faces) > 1
+        ]
+        distance = cosine_distance(*(result.vectors[row] for result, row in zip(results, rows, strict=True)))
+        return Verification(
+            same=distance <= threshold,
+            distance=distance,
+            threshold=float(threshold),
+            fmr=calibration.fmr_at(self.config, threshold),
+            faces=tuple(result.faces[row] for result, row in zip(results, rows, strict=True)),
+            crops=np.stack([result.crops[row] for result, row in zip(results, rows, strict=True)]),
+            notes=tuple(notes),
+        )
+
+
+# ---------------------------------------------------------------------- decoding ahead of the device
+
+
+def _sources(photos: str | PathLike | Iterable[Source]) -> Iterable[Source]:
+    if isinstance(photos, str | PathLike):
+        folder = Path(photos)
+        if not folder.is_dir():
+            raise ImageError(
+                f"{folder}: not a folder. Give a folder, or a list of photos: pipe([{str(folder)!r}])."
+            )
+        return walk_images(folder)
+    return photos
+
+
+def _read(photo: Source) -> np.ndarray | FacelabError:
+    try:
+        return read_image(photo)
+    except FacelabError as error:
+        return error
+
+
+def _batches(
+    photos: Iterable[Source], batch_size: int, workers: int | None
+) -> Iterator[list[tuple[Source, np.ndarray | FacelabError]]]:
+    """Photos decoded by `workers` threads, in order, in batches bounded by number and by bytes."""
+    batch, size = [], 0
+    for source, photo in _decoded(photos, batch_size, workers):
+        batch.append((source, photo))
+        size += getattr(photo, "nbytes", 0)
+        if len(batch) == batch_size or size >= MEMORY_AHEAD:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _decoded(
+    photos: Iterable[Source], ahead: int, workers: int | None
+) -> Iterator[tuple[Source, np.ndarray | FacelabError]]:
+    """(source, photo or error), in order, read up to `ahead` photos and MEMORY_AHEAD bytes before they are needed.
+
+    A thread that has decoded a photo keeps it to itself until there is room, unless that photo is the very next:
+    that one never waits, so the queue cannot lock up behind a photo that arrived too early.
+    """
+    room = threading.Condition()
+    state = {"next": 0, "bytes": 0, "stop": False}
+
+    def decode(number: int, source: Source) -> np.ndarray | FacelabError:
+        if state["stop"]:
+            return ImageError(f"{name_of(source)}: not read, the run was stopped.")
+        photo = _read(source)
+        size = getattr(photo, "nbytes", 0)
+        with room:
+            room.wait_for(
+                lambda: state["stop"] or number == state["next"] or state["bytes"] + size <= MEMORY_AHEAD
+            )
+            state["bytes"] += size
+        return photo
+
+    photos = enumerate(photos)
+    waiting: deque[tuple[Source, Future]] = deque()
+    with ThreadPoolExecutor(workers or torch.get_num_threads(), "facelab-decode") as pool:
+        try:
+            while True:
+                while len(waiting) < ahead + 1 and (following := next(photos, None)) is not None:
+                    waiting.append((following[1], pool.submit(decode, *following)))
+                if not waiting:
+                    return
+                source, future = waiting.popleft()
+                photo = future.result()
+                with room:
+                    state["next"] += 1
+                    state["bytes"] -= getattr(photo, "nbytes", 0)
+                    room.notify_all()
+                yield source, photo
+        finally:  # also when the caller stops listening half-way
+            with room:
+                state["stop"] = True
+                room.notify_all()
+            for _, future in waiting:
+                future.cancel()
+
+
+def _upload(photos: list[np.ndarray], device: torch.device) -> list[Tensor]:
+    """Photos of any sizes to the device in one copy; returns (H, W, 3) uint8 views of it."""
+    if device.type == "cpu":
+        return [torch.from_numpy(photo) for photo in photos]
+    flat = torch.empty(
+        sum(photo.size for photo in photos), dtype=torch.uint8, pin_memory=device.type == "cuda"
+    )
+    np.concatenate([photo.reshape(-1) for photo in photos] or [np.empty(0, np.uint8)], out=flat.numpy())
+    parts = flat.to(device, non_blocking=True).split([photo.size for photo in photos])
+    return [part.view(photo.shape) for part, photo in zip(parts, photos, strict=True)]
+
+
+# ---------------------------------------------------------------------- thin calls into one kept pipeline
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(**options) -> Pipeline:
+    return Pipeline(**options)
+
+
+def detect(photo: Source, **options) -> list[Face]:
+    """The faces in a photo, largest first; an empty list when there are none. Options as in Pipeline.
+
+    Raises ImageError when the photo cannot be read.
+    """
+    pipe = _kept(**options)
+    with torch.inference_mode():
+        return pipe.detector.detect(_upload([read_image(photo)], pipe.device))[0]
+
+
+def _crops(photo: Source, faces: Face | list[Face], matrices, width: int, height: int) -> np.ndarray:
+    """Crops of one photo: (height, width, 3) for one face, (N, height, width, 3) for a list."""
+    single = isinstance(faces, Face)
+    matrices = matrices([faces] if single else list(faces))
+    photo = torch.from_numpy(read_image(photo))
+    crops = warp([photo], torch.zeros(len(matrices), dtype=torch.long), matrices, width, height).numpy()
+    return crops[0] if single else crops
+
+
+def align(photo: Source, face: Face | list[Face], template: str = "112x112") -> np.ndarray:
+    """Turn, scale and shift the photo so that the five landmarks come to lie where the embedder expects them.
+
+    Returns (112, 112, 3) uint8, black outside the photo; (N, 112, 112, 3) for a list of faces.
+    template "96x112" gives the narrower crop that was usual up to CosFace (slides, "顔認識の一般的前処理").
+    """
+    width, height = (int(side) for side in template.split("x"))
+    return _crops(photo, face, lambda faces: landmark_matrices(faces, template), width, height)
+
+
+def square_crop(
+    photo: Source, face: Face | list[Face], scale: float = 1.0, size: int = SIDE, angle: float = 0.0
+) -> np.ndarray:
+    """The slides' crop: a square around the middle of the box, as long as the box's longer side × scale.
+
+    angle turns the crop around its centre, radians; what lies outside the photo is black.
+    Returns (size, size, 3) uint8.
+    """
+    return _crops(
+        photo, face, lambda faces: square_matrices(faces, scale=scale, size=size, angle=angle), size, size
+    )
+
+
+def stretched_crop(photo: Source, face: Face | list[Face], size: int = SIDE) -> np.ndarray:
+    """The box squeezed to size × size, as a plain resize does: it makes a face flatter than it is."""
+    return _crops(photo, face, lambda faces: stretch_matrices(faces, size=size), size, size)
+
+
+def letterboxed_crop(photo: Source, face: Face | list[Face], size: int = SIDE) -> np.ndarray:
+    """The box scaled to fit size × size with its shape kept, black bars filling the rest."""
+    return _crops(photo, face, lambda faces: letterbox_matrices(faces, size=size), size, size)
+
+
+def embed(crops, **options) -> np.ndarray:
+    """One crop (112, 112, 3) → (D,); a list or (N, 112, 112, 3) → (N, D), batched. Unit norm, float32."""
+    return _kept(**options).embed(crops)
+
+
+def verify(a: Source, b: Source, *, threshold=None, fmr=None, face=None, **options) -> Verification:
+    """Do two photos show the same person? See `Pipeline.verify`; other options as in Pipeline."""
+    return _kept(**options).verify(a, b, threshold=threshold, fmr=fmr, face=face)
+
+
+def cosine_distance(v1, v2) -> float | np.ndarray:
+    """1 − F₁·F₂ / (|F₁||F₂|), in [0, 2] (slides, "Feature Distance").
+
+    v1, v2  (D,) and (D,) → float; (N, D) and (D,) or (N, D) → (N,). They need not have unit norm.
+
+    Raises ValueError for a vector of zeros, which has no direction.
+    """
+    v1, v2 = np.asarray(v1, np.float64), np.asarray(v2, np.float64)
+    norms = np.linalg.norm(v1, axis=-1) * np.linalg.norm(v2, axis=-1)
+    if not np.all(norms > 0):
+        raise ValueError("A vector of zeros (or with NaN in it) has no direction, so no cosine distance.")
+    distance = np.clip(1 - (v1 * v2).sum(axis=-1) / norms, 0.0, 2.0)
+    return float(distance) if distance.ndim == 0 else distance

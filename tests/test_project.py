@@ -1,0 +1,67 @@
+"""The files around the package: one environment, described once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+import setup as project_setup  # noqa: E402
+
+
+def test_environment_yml_is_in_step_with_pyproject():
+    done = subprocess.run(
+        [sys.executable, "tools/conda.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_both_opencvs_are_pinned_to_one_version():
+    lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
+    versions = {line.split("==")[1].split('"')[0] for line in lines if line.strip().startswith('"opencv-')}
+    assert len(versions) == 1
+    assert next(iter(versions)).startswith("4."), "OpenCV 5 lacks the Haar files that deepface loads"
+
+
+@pytest.mark.parametrize(
+    ("requires", "cuda"),
+    [
+        (["filelock", "nvidia-cublas==13.1; platform_system == 'Linux'", "triton==3.4"], True),
+        (["filelock", "cuda-bindings; platform_system == 'Linux'"], True),
+        (["filelock", "sympy>=1.13.3"], False),
+    ],
+)
+def test_setup_knows_the_cuda_build_by_what_it_needs(requires, cuda):
+    report = {"install": [{"metadata": {"name": "torch", "requires_dist": requires}}]}
+    assert project_setup.is_cuda_build(report) is cuda
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+@pytest.mark.parametrize("cuda_build", [True, False])
+def test_setup_takes_the_cpu_build_only_where_there_is_no_gpu(monkeypatch, gpu, cuda_build):
+    report = '{"install": [{"metadata": {"requires_dist": ["%s"]}}]}' % (
+        "nvidia-nccl" if cuda_build else "sympy"
+    )
+    called = []
+    monkeypatch.setattr(project_setup.sys, "platform", "linux")
+    monkeypatch.setattr(project_setup, "has_nvidia_gpu", lambda: gpu)
+    monkeypatch.setattr(project_setup, "pip", lambda *arguments, capture=False: report)
+    monkeypatch.setattr(
+        project_setup.subprocess,
+        "run",
+        lambda command: called.append(command) or subprocess.CompletedProcess(command, 0),
+    )
+    project_setup.install_torch()
+    assert bool(called) is (cuda_build and not gpu)
+    if called:
+        assert "--torch-backend=cpu" in called[0]
+        assert called[0][-1] == project_setup.torch_requirement()
+
+
+def test_a_second_setup_does_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(project_setup, "VENV", tmp_path)
+    (tmp_path / "facelab-lab.stamp").write_text(project_setup.fingerprint())
+    monkeypatch.setattr(project_setup, "make_venv", lambda: pytest.fail("made the environment again"))
+    project_setup.main("lab")

@@ -1,0 +1,105 @@
+"""Make the environment: `python tools/setup.py lab` (or `dev`). Needs Python 3.11+ and nothing else.
+
+Creates `.venv` beside this project and installs facelab in it, with what the notebooks (`lab`) or the tests
+(`dev`) need. Run again, it returns at once unless pyproject.toml has changed.
+
+On Linux, PyPI's torch is the CUDA build, with gigabytes of libraries that a machine without an NVIDIA GPU
+cannot use. Such a machine gets PyTorch's CPU build: from pip itself where pip is configured to find one, else
+through uv, which knows where PyTorch keeps it.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def main(extra: str) -> None:
+    stamp = VENV / f"facelab-{extra}.stamp"
+    if stamp.exists() and stamp.read_text() == fingerprint():
+        return
+    if sys.version_info < (3, 11):
+        sys.exit(f"facelab needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")
+    print(f"Setting up {VENV} for '{extra}' (once; a few minutes and about 2.5 GB) …", flush=True)
+    make_venv()
+    pip("install", "--quiet", "--upgrade", "pip>=24.1")
+    install_torch()
+    pip("install", "--quiet", "--editable", f"{ROOT}[{extra}]")
+    pip("check")
+    stamp.write_text(fingerprint())
+    if extra == "dev":  # dev holds everything that lab does
+        (VENV / "facelab-lab.stamp").write_text(fingerprint())
+
+
+def fingerprint() -> str:
+    """What an environment was made from: when this changes, it is made again."""
+    made_from = (ROOT / "pyproject.toml").read_bytes() + sys.version.encode() + str(ROOT).encode()
+    return hashlib.sha256(made_from).hexdigest()
+
+
+def make_venv() -> None:
+    if PYTHON.exists():
+        return
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            f"{error.stdout}{error.stderr}\nPython could not make a virtual environment in {VENV}. "
+            "On Debian and Ubuntu its part for that comes apart: apt install python3-venv"
+        )
+
+
+def pip(*arguments: str, capture: bool = False) -> str:
+    command = [str(PYTHON), "-m", "pip", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE if capture else None, text=True)
+    if done.returncode:
+        sys.exit(f"pip could not do its part (its message stands above): {' '.join(arguments)}")
+    return done.stdout
+
+
+def torch_requirement() -> str:
+    """The line for torch in pyproject.toml: the one place where its version stands."""
+    import tomllib  # new in Python 3.11: `main` has looked at the version by now
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return next(line for line in project["dependencies"] if line.startswith("torch=="))
+
+
+def has_nvidia_gpu() -> bool:
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidia0").exists()
+
+
+def is_cuda_build(report: dict) -> bool:
+    """Does pip's plan (`pip install --dry-run --report`) bring CUDA libraries along with torch?"""
+    needs = [need for item in report["install"] for need in item["metadata"].get("requires_dist", [])]
+    return any(need.startswith(("nvidia-", "cuda-")) for need in needs)
+
+
+def install_torch() -> None:
+    if sys.platform != "linux" or has_nvidia_gpu():
+        return  # PyPI's torch is the right one: pip brings it with the rest
+    torch = torch_requirement()
+    plan = pip("install", "--quiet", "--dry-run", "--no-deps", "--report", "-", torch, capture=True)
+    if not is_cuda_build(json.loads(plan)):
+        return
+    print("No NVIDIA GPU here: installing PyTorch's CPU build.", flush=True)
+    pip("install", "--quiet", "uv")
+    uv = [str(PYTHON), "-m", "uv", "pip", "install", "--python", str(PYTHON), "--torch-backend=cpu", torch]
+    if subprocess.run(uv).returncode:
+        sys.exit(
+            f"{torch} could not be had as a CPU build. Install it in {VENV} by hand (pytorch.org, "
+            "'Get Started', CPU) and run this again; or, to take the CUDA build all the same (5.8 GB): "
+            f"{PYTHON} -m pip install {torch}"
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in ("lab", "dev"):
+        sys.exit(__doc__)
+    main(sys.argv[1])
