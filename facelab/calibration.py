@@ -1,0 +1,152 @@
+"""What a distance threshold is worth: false match rates measured on LFW, and thresholds for a wanted rate.
+
+`calibration.json` beside this file holds, for every pipeline that was measured (detector, crop, embedder, mirrored
+or not), how many pairs of different people fall below each distance. It is made by `python -m benchmarks.calibrate`:
+
+- impostors: one photo (the first) of each person, each with each: 5,749 · 5,748 / 2 = 16,522,626 pairs;
+- genuine: the 3,000 same-person pairs of LFW's protocol (View 2).
+
+The pairs share people, so they are not independent, and an interval that treats them as if they were is too narrow:
+somebody who looks like many is in 5,748 pairs at once. The intervals therefore come from a bootstrap over *people*
+(each resample draws 5,749 people with replacement and weights a pair by how often its two were drawn), and
+where that comes out narrower than Clopper and Pearson's exact binomial interval, from the latter: at a handful of
+matches the bootstrap cannot see what did not happen. Where no match at all was seen the upper end is 3 / pairs,
+the rule of three.
+
+What the numbers do not say: LFW's people are public figures photographed by the press, mostly men, mostly from
+North America and Europe, and pairs of random people differ in sex, age and skin colour more often than two people
+before the same door do. Among look-alikes or relatives the same threshold lets through far more.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facelab.errors import FacelabError
+
+FILE = Path(__file__).with_name("calibration.json")
+
+DEFAULT_FMR = 1e-3
+"""The default threshold of every pipeline is the one that lets through 1 pair of different people in 1,000."""
+
+LOWEST_FMR = 1e-5
+"""Below this LFW cannot be asked: what is left are its label errors and a handful of people."""
+
+HIGHEST_FMR = 0.5
+
+STEP = 0.005
+GRID = np.round(np.arange(0, 401) * STEP, 3)
+"""The distances at which the rates were measured: 0, 0.005, … 2."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured error rate.
+
+    value      the rate, 0 … 1
+    low, high  its 95 % interval (the module's docstring says how it is found)
+    pairs      how many pairs were compared
+    people     how many people they show
+    """
+
+    value: float
+    low: float
+    high: float
+    pairs: int
+    people: int
+
+    def __str__(self) -> str:
+        seen = f"LFW, {self.pairs:,} pairs of {self.people:,} people"
+        if self.value == 0:
+            return f"below {_one_in(self.high)}, none seen; {seen}"
+        low = "0" if self.low == 0 else _one_in(self.low)
+        return f"{_one_in(self.value)}, 95 % interval {low} to {_one_in(self.high)}; {seen}"
+
+
+class FmrEstimate(Estimate):
+    """A false match rate: the share of pairs of different people that are taken for the same person."""
+
+
+class FnmrEstimate(Estimate):
+    """A false non-match rate: the share of pairs of the same person that are taken for different people."""
+
+
+def _one_in(rate: float) -> str:
+    """`1 in 1,000`; above 10 %, where that reads badly, a percentage."""
+    return f"{rate:.1%}" if rate > 0.1 else f"1 in {float(f'{1 / rate:.3g}'):,.0f}"
+
+
+@functools.cache
+def _table() -> dict:
+    return json.loads(FILE.read_text(encoding="utf-8"))["configs"]
+
+
+def calibrated() -> tuple[str, ...]:
+    """The pipelines that were measured, by name: `yunet+aligned+sface`, `yunet+aligned+sface+mirror` …"""
+    return tuple(_table())
+
+
+def fmr_at(config: str, threshold: float) -> FmrEstimate | None:
+    """What share of pairs of different people lies at or below a distance threshold.
+
+    config     a pipeline's name, as `Pipeline.config` gives it
+    threshold  cosine distance, in [0, 2]; between two measured distances the rate is interpolated (its logarithm
+               is, where there is one)
+
+    Returns None for a pipeline that was never measured: another pipeline's rates say nothing about it.
+    Raises ValueError for a threshold outside [0, 2].
+    """
+    return _estimate(config, threshold, "impostor", FmrEstimate)
+
+
+def fnmr_at(config: str, threshold: float) -> FnmrEstimate | None:
+    """What share of pairs of the same person lies above a distance threshold; otherwise as `fmr_at`."""
+    return _estimate(config, threshold, "genuine", FnmrEstimate)
+
+
+def _estimate(config: str, threshold: float, kind: str, result: type[Estimate]):
+    if not 0 <= threshold <= 2:
+        raise ValueError(f"threshold={threshold}: a cosine distance lies between 0 and 2.")
+    if config not in _table():
+        return None
+    row = _table()[config][kind]
+    rates = np.array([row["errors"], row["low"], row["high"]], float)
+    rates[0] /= row["pairs"]
+    return result(*(_between(threshold, rate) for rate in rates), row["pairs"], row["people"])
+
+
+def _between(threshold: float, rates: np.ndarray) -> float:
+    """The rate at a threshold that may lie between two points of GRID."""
+    right = min(int(np.searchsorted(GRID, threshold)), len(GRID) - 1)
+    if GRID[right] == threshold or right == 0:
+        return float(rates[right])
+    a, b = rates[right - 1], rates[right]
+    share = (threshold - GRID[right - 1]) / STEP
+    return float(a ** (1 - share) * b**share if min(a, b) > 0 else a + share * (b - a))
+
+
+def threshold_for(config: str, fmr: float | None = None) -> float:
+    """The largest measured distance at which no more than `fmr` of the pairs of different people match.
+
+    fmr  the wanted false match rate, 1e-5 … 0.5; None takes the default, 1 in 1,000
+
+    Raises FacelabError for a pipeline that was never measured (no other pipeline's threshold is lent to it), and
+    ValueError for a rate that the measurement cannot support.
+    """
+    fmr = DEFAULT_FMR if fmr is None else fmr
+    if not LOWEST_FMR <= fmr <= HIGHEST_FMR:
+        raise ValueError(
+            f"fmr={fmr}: thresholds are known for rates from {LOWEST_FMR} to {HIGHEST_FMR}. Below that LFW has too few "
+            "people, and too many label errors, to say anything: measure on pairs of your own (fl.metrics.threshold_at_fmr)."
+        )
+    if config not in _table():
+        raise FacelabError(
+            f"The pipeline {config!r} has no calibrated threshold (these have one: {', '.join(_table()) or 'none'}). "
+            "Give threshold= yourself, or measure it on pairs of your own (fl.metrics.threshold_at_fmr)."
+        )
+    row = _table()[config]["impostor"]
+    within = np.flatnonzero(np.array(row["errors"]) <= fmr * row["pairs"])
+    return float(GRID[within[-1]])
