@@ -1,0 +1,270 @@
+"""What every live widget of the course has: labelled controls, one picture kept and updated in place, a line
+of text that says the same in words, and errors that are seen.
+
+A widget subclasses `LiveWidget`, builds its controls and a `LivePicture`, and writes `update()`:
+
+    class Tilt(LiveWidget):
+        title = "Turn the face"
+
+        def __init__(self, photo):
+            self.angle = slider("angle", -90, 90, value=0, step=1, unit="°")
+            self.picture = LivePicture(9, 4)
+            axes = self.picture.figure.add_subplot()
+            self.crop = self.picture.live(axes.imshow(photo))  # redrawn at each change, the rest only once
+            super().__init__([self.angle])
+
+        def update(self):
+            self.crop.set_data(turn(self.photo, self.angle.value))
+            return f"turned by {self.angle.value}°"                # the line of text
+
+A notebook cell drives it as a student's hand would, and sees what went wrong:
+
+    widget.angle.value = 20
+    assert widget.error is None
+
+While the kernel is busy with one change the browser holds back and then sends only the latest value, so a
+fast drag makes as many pictures as the machine can draw, and the last one is of where the handle stopped.
+"""
+
+import base64
+import html
+import io
+import threading
+import time
+import traceback
+from contextlib import contextmanager
+
+import ipywidgets as widgets
+import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from facelab.plots import DPI, style
+
+LABEL = {"description_width": "initial"}
+
+
+# ---- controls ----------------------------------------------------------------------------------------------
+
+
+def slider(
+    label: str, low: float, high: float, *, value: float, step: float, unit: str = "", tip: str = ""
+) -> widgets.Widget:
+    """A slider named `label (unit)`. Arrow keys move it by `step`, page keys by more."""
+    whole = all(isinstance(number, int) for number in (low, high, value, step))
+    kind = widgets.IntSlider if whole else widgets.FloatSlider
+    decimals = 0 if whole else max(0, -int(f"{step:e}".split("e")[1]))
+    return kind(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=f"{label} ({unit})" if unit else label,
+        readout_format="d" if whole else f".{decimals}f",
+        tooltip=tip or label,
+        style=LABEL,
+        layout=widgets.Layout(flex="1 1 20em", width="auto", min_width="18em", max_width="34em"),
+    )
+
+
+def choice(label: str, options, *, value=None, tip: str = "") -> widgets.Widget:
+    """A drop-down list named `label`; options as in ipywidgets (a list, or pairs of text and value)."""
+    chosen = {} if value is None else {"value": value}
+    return widgets.Dropdown(
+        options=options,
+        description=label,
+        tooltip=tip or label,
+        style=LABEL,
+        layout=widgets.Layout(width="auto", min_width="14em"),
+        **chosen,
+    )
+
+
+def tick(label: str, *, value: bool = False, tip: str = "") -> widgets.Widget:
+    """A box to tick named `label`."""
+    return widgets.Checkbox(
+        value=value,
+        description=label,
+        tooltip=tip or label,
+        indent=False,
+        layout=widgets.Layout(width="auto"),
+    )
+
+
+# ---- the picture -------------------------------------------------------------------------------------------
+
+
+class LivePicture:
+    """A figure that is drawn once; after that only the artists named with `live` are, onto what was kept.
+
+    width, height  inches, at 100 pixels an inch
+    layout         as in matplotlib; "none" where the axes are placed by hand
+    """
+
+    def __init__(self, width: float = 9.0, height: float = 4.0, layout: str = "constrained"):
+        with mpl.rc_context(style()):
+            self.figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.artists: list[Artist] = []
+        self._background = None
+
+    def live(self, artist: Artist) -> Artist:
+        """Have this artist redrawn at every `png()`. Returns it."""
+        artist.set_animated(True)
+        self.artists.append(artist)
+        return artist
+
+    def forget(self) -> None:
+        """Draw the background anew next time: for when a title, an axis or another still artist changed."""
+        self._background = None
+
+    def png(self) -> bytes:
+        """The picture as it is now."""
+        if self._background is None:
+            with mpl.rc_context(style()):
+                self.canvas.draw()  # with constrained layout: it finds a place for everything
+            self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self.canvas.restore_region(self._background)
+        with mpl.rc_context(style()):
+            for artist in self.artists:
+                artist.axes.draw_artist(artist) if artist.axes else self.figure.draw_artist(artist)
+        buffer = io.BytesIO()
+        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
+        Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+
+# ---- the widget --------------------------------------------------------------------------------------------
+
+
+class StillPicture:
+    """For any widget (an anywidget too): stores a picture beside the live view, for pages where nothing runs.
+
+    Mix it in before the widget class, and have `still_png()` return PNG bytes and `still_caption()` one line.
+    """
+
+    def still_png(self) -> bytes:
+        raise NotImplementedError
+
+    def still_caption(self) -> str:
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        data["image/png"] = base64.b64encode(self.still_png()).decode()
+        data["text/plain"] = self.still_caption()
+        return (data, metadata) if isinstance(bundle, tuple) else data
+
+
+class LiveWidget(StillPicture, widgets.VBox):
+    """Controls above, one picture below, a line of text under it; see the module's docstring.
+
+    picture   LivePicture, made by the subclass before it calls `super().__init__(controls)`
+    error     what the last change raised, or None
+    last_ms   milliseconds from the change to the new picture, in the kernel
+    draws     pictures made so far
+    """
+
+    title = "Live figure"
+    picture: LivePicture
+
+    def __init__(self, controls: list[widgets.Widget]):
+        self.controls = controls
+        self.error: Exception | None = None
+        self.last_ms = float("nan")
+        self.draws = 0
+        self._lock = threading.RLock()  # JupyterLab may call from another thread than the cell's
+        self._quiet = False
+        self._start = [control.value for control in controls]
+        self.image = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="max-content"))
+        self.line = widgets.HTML()
+        self.alert = widgets.HTML()
+        reset = widgets.Button(
+            description="Reset", icon="undo", tooltip="All controls back to where they began"
+        )
+        reset.layout.width = "auto"
+        reset.on_click(lambda _: self.reset())
+        row = widgets.HBox(
+            [*controls, reset], layout=widgets.Layout(flex_flow="row wrap", align_items="center")
+        )
+        super().__init__([row, self.image, self.line, self.alert])
+        for control in controls:
+            control.observe(self._changed, names="value")
+        self.redraw()
+
+    def update(self) -> str | None:
+        """Bring the live artists in line with the controls; return the line of text under the picture."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Every control back to where it began, in one redraw."""
+        with self.together():
+            for control, value in zip(self.controls, self._start, strict=True):
+                control.value = value
+
+    @contextmanager
+    def together(self):
+        """Several controls changed inside make one picture."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+        self.redraw()
+
+    def _changed(self, change) -> None:
+        if not self._quiet:
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Make the picture anew. An error is shown in the widget and kept in `error`, not raised: raised in a
+        callback it would vanish."""
+        with self._lock:
+            start = time.perf_counter()
+            try:
+                text = self.update() or ""
+                self.image.value = self.picture.png()
+            except Exception as error:
+                self.error = error
+                self.alert.value = alert(error)
+                return
+            self.line.value = (
+                f"<div role='status' style='font-size:1.05em;line-height:1.5'>{html.escape(text)}</div>"
+            )
+            if self.error is not None:
+                self.error = None
+                self.alert.value = ""
+            self.last_ms = (time.perf_counter() - start) * 1000
+            self.draws += 1
+
+    def still_png(self) -> bytes:
+        return self.image.value
+
+    def still_caption(self) -> str:
+        state = ", ".join(f"{control.description} {control_text(control)}" for control in self.controls)
+        return f"*{self.title}: live in JupyterLab once this cell has run. Here: {state}.*"
+
+
+def control_text(control: widgets.Widget) -> str:
+    """A control's value as the reader sees it."""
+    if isinstance(control, widgets.Checkbox):
+        return "on" if control.value else "off"
+    if hasattr(control, "label"):
+        return str(control.label)
+    return f"{control.value:g}" if isinstance(control.value, int | float) else str(control.value)
+
+
+def alert(error: Exception) -> str:
+    """An error in the widget's own words: a sign, the message, and where it came from, folded."""
+    where = html.escape("".join(traceback.format_exception(error)))
+    message = html.escape(f"{type(error).__name__}: {error}")
+    return (
+        "<div role='alert' style='border:2px solid #B00020;border-left-width:8px;padding:0.4em 0.8em;"
+        "color:#B00020;background:#FFF5F5;line-height:1.4'>"
+        f"<b>⚠ This change could not be drawn.</b> {message}<details><summary>Where it happened</summary>"
+        f"<pre style='color:#333;overflow:auto'>{where}</pre></details></div>"
+    )

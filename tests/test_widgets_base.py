@@ -1,0 +1,123 @@
+"""What every live widget does: redraws at a change, shows its errors, resets, and leaves a picture behind."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facelab.widgets.base import LivePicture, LiveWidget, choice, control_text, slider, tick
+
+
+class Grey(LiveWidget):
+    """A square as bright as its slider; brightness 13 is unlucky."""
+
+    title = "Grey"
+
+    def __init__(self):
+        self.level = slider("level", 0, 255, value=100, step=1)
+        self.invert = tick("invert")
+        self.picture = LivePicture(4, 3, layout="none")
+        axes = self.picture.figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        self.shown = self.picture.live(
+            axes.imshow(np.zeros((2, 2)), vmin=0, vmax=255, cmap="gray", aspect="auto")
+        )
+        super().__init__([self.level, self.invert])
+
+    def update(self):
+        if self.level.value == 13:
+            raise ValueError("unlucky <13>")
+        value = 255 - self.level.value if self.invert.value else self.level.value
+        self.shown.set_data(np.full((2, 2), value))
+        return f"grey level {value} & nothing else"
+
+
+def middle(widget) -> int:
+    picture = Image.open(io.BytesIO(widget.image.value))
+    assert picture.size == (400, 300)
+    return picture.getpixel((200, 150))[0]
+
+
+def test_a_change_redraws_the_picture_and_the_line_of_text():
+    widget = Grey()
+    assert middle(widget) == 100
+    widget.level.value = 201
+    assert middle(widget) == 201
+    assert "grey level 201 &amp; nothing else" in widget.line.value
+    assert widget.draws == 2
+    assert widget.last_ms > 0
+    assert widget.error is None
+
+
+def test_an_error_is_shown_and_kept_and_the_next_good_change_clears_it():
+    widget = Grey()
+    before = widget.image.value
+    widget.level.value = 13  # as a student's hand would: nothing is raised here
+    assert isinstance(widget.error, ValueError)
+    assert "role='alert'" in widget.alert.value
+    assert "⚠" in widget.alert.value
+    assert "unlucky &lt;13&gt;" in widget.alert.value
+    assert widget.image.value == before
+    widget.level.value = 14
+    assert widget.error is None
+    assert widget.alert.value == ""
+
+
+def test_several_changes_together_and_reset_make_one_picture():
+    widget = Grey()
+    with widget.together():
+        widget.level.value = 10
+        widget.invert.value = True
+    assert (widget.draws, middle(widget)) == (2, 245)
+    widget.reset()
+    assert (widget.draws, middle(widget)) == (3, 100)
+    assert (widget.level.value, widget.invert.value) == (100, False)
+
+
+def test_the_still_picture_stands_beside_the_live_view():
+    data = Grey()._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert data["image/png"].startswith("iVBOR")
+    assert (
+        data["text/plain"]
+        == "*Grey: live in JupyterLab once this cell has run. Here: level 100, invert off.*"
+    )
+
+
+def test_the_background_is_drawn_once_and_live_artists_each_time():
+    picture = LivePicture(3, 2)
+    axes = picture.figure.add_subplot()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    (line,) = axes.plot([0, 1], [0, 0])
+    picture.live(line)
+    first = picture.png()
+    assert picture.png() == first
+    line.set_ydata([1, 1])
+    assert picture.png() != first
+    line.set_ydata([0, 0])
+    assert picture.png() == first
+    axes.set_title("new")
+    assert picture.png() == first  # a still artist: not until the background is forgotten
+    picture.forget()
+    assert picture.png() != first
+
+
+@pytest.mark.parametrize(
+    ("control", "description", "text"),
+    [
+        (slider("angle", -90, 90, value=5, step=1, unit="°"), "angle (°)", "5"),
+        (slider("scale", 0.5, 2.0, value=1.25, step=0.05), "scale", "1.25"),
+        (choice("photo", [("Eileen Collins", 0), ("Grace Hopper", 1)], value=1), "photo", "Grace Hopper"),
+        (tick("mirror", value=True), "mirror", "on"),
+    ],
+)
+def test_controls_are_labelled_with_their_units(control, description, text):
+    assert control.description == description
+    assert control_text(control) == text
+
+
+def test_slider_steps_decide_the_readout():
+    assert slider("s", 0.0, 1.0, value=0.5, step=0.05).readout_format == ".2f"
+    assert slider("s", 0.0, 1.0, value=0.5, step=0.1).readout_format == ".1f"
+    assert slider("s", 0, 10, value=5, step=1).readout_format == "d"
