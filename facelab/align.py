@@ -247,12 +247,13 @@ def warp(
     if antialias:
         step = back[:, :, :2].norm(dim=1)  # (N, 2): photo pixels per crop pixel, to the right and downwards
         points = (step + 1e-6).clamp(1, MAX_POINTS).floor().long()
-    at_once = max(1, (2**18 if device.type == "cpu" else 2**23) // (width * height))
+    budget = 2**18 if device.type == "cpu" else 2**23  # samples at once: what fits a cache, or a GPU
     for kind in points.unique(dim=0):
         members = (points == kind).all(dim=1).nonzero().squeeze(1)
-        for some in members.split(at_once):
+        across, down = kind.tolist()
+        for some in members.split(max(1, budget // (width * height * across))):
             some = some.to(device, non_blocking=True)
-            crops[some] = _sample(buffer, table[:, some], back32[some], width, height, *kind.tolist())
+            crops[some] = _sample(buffer, table[:, some], back32[some], width, height, across, down)
     return crops
 
 
@@ -299,26 +300,27 @@ def _sample(
     a, b, c, d, e, f = back.view(-1, 6).T[:, :, None, None]  # (n, 1, 1) each
     stride = columns + 3
     origin = start + stride + 1  # of the part inside its frame
-    u = torch.arange(width, dtype=torch.float32, device=buffer.device)  # (width,)
+    u = torch.arange(width * across, dtype=torch.float32, device=buffer.device)  # (width · across,)
     v = torch.arange(height, dtype=torch.float32, device=buffer.device)[:, None]  # (height, 1)
-    total = torch.zeros(len(back) * height * width, 3, device=buffer.device)
+    u = (u + 0.5) / across - 0.5  # pixel 0 reaches from −0.5 to 0.5
+    total = torch.zeros(len(back) * height * width * across, 3, device=buffer.device)
     for dv in ((j + 0.5) / down - 0.5 for j in range(down)):
-        for du in ((i + 0.5) / across - 0.5 for i in range(across)):
-            # Beyond the frame it is just as black as on it. (n, height, width) from here on.
-            x = (a * (u + du) + (b * (v + dv) + c)).clamp_(min=-1).minimum(columns)
-            y = (d * (u + du) + (e * (v + dv) + f)).clamp_(min=-1).minimum(rows)
-            x0, y0 = x.floor(), y.floor()
-            right, lower = x.sub_(x0), y.sub_(y0)  # nearness to the right and to the lower neighbours, 0 … 1
-            left, upper = 1 - right, 1 - lower
-            pixel = origin + y0.long() * stride + x0.long()
-            for neighbour, weight in (
-                (pixel, left * upper),
-                (pixel + 1, right * upper),
-                (pixel + stride, left * lower),
-                (pixel + stride + 1, right * lower),
-            ):
-                total.addcmul_(buffer.index_select(0, neighbour.view(-1)), weight.view(-1, 1))
-    return total.div_(across * down).round_().to(torch.uint8).view(-1, height, width, 3)
+        # Beyond the frame it is just as black as on it. (n, height, width · across).
+        x = (a * u + (b * (v + dv) + c)).clamp_(min=-1).minimum(columns)
+        y = (d * u + (e * (v + dv) + f)).clamp_(min=-1).minimum(rows)
+        x0, y0 = x.floor(), y.floor()
+        right, lower = x.sub_(x0), y.sub_(y0)  # nearness to the right and to the lower neighbours, 0 … 1
+        left, upper = 1 - right, 1 - lower
+        pixel = origin + y0.long() * stride + x0.long()
+        for neighbour, weight in (
+            (pixel, left * upper),
+            (pixel + 1, right * upper),
+            (pixel + stride, left * lower),
+            (pixel + stride + 1, right * lower),
+        ):
+            total.addcmul_(buffer.index_select(0, neighbour.view(-1)), weight.view(-1, 1))
+    mean = total.view(-1, height, width, across, 3).sum(3).div_(across * down)
+    return mean.round_().to(torch.uint8)
 
 
 # --- helpers ----------------------------------------------------------------------------------------
