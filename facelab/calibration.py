@@ -1,21 +1,22 @@
 """What a distance threshold is worth: false match rates measured on LFW, and thresholds for a wanted rate.
 
-`calibration.json` beside this file holds, for every pipeline that was measured (detector, crop, embedder, mirrored
-or not), how many pairs of different people fall below each distance. It is made by `python -m benchmarks.calibrate`:
+`calibration.json` beside this file holds, for every pipeline that was measured (detector, crop, embedder,
+mirrored or not), how many pairs of different people fall below each distance. It is made by `python -m
+benchmarks.calibrate`:
 
 - impostors: one photo (the first) of each person, each with each: 5,749 · 5,748 / 2 = 16,522,626 pairs;
 - genuine: the 3,000 same-person pairs of LFW's protocol (View 2).
 
-The pairs share people, so they are not independent, and an interval that treats them as if they were is too narrow:
-somebody who looks like many is in 5,748 pairs at once. The intervals therefore come from a bootstrap over *people*
-(each resample draws 5,749 people with replacement and weights a pair by how often its two were drawn), and
-where that comes out narrower than Clopper and Pearson's exact binomial interval, from the latter: at a handful of
-matches the bootstrap cannot see what did not happen. Where no match at all was seen the upper end is 3 / pairs,
-the rule of three.
+The pairs share people, so they are not independent, and an interval that treats them as if they were is too
+narrow: somebody who looks like many is in 5,748 pairs at once. The intervals therefore come from a
+bootstrap over *people* (each resample draws 5,749 people with replacement and weights a pair by how often
+its two were drawn), and where that comes out narrower than Clopper and Pearson's exact binomial interval,
+from the latter: at a handful of matches the bootstrap cannot see what did not happen. Where no match at all
+was seen the upper end is 3 / pairs, the rule of three.
 
-What the numbers do not say: LFW's people are public figures photographed by the press, mostly men, mostly from
-North America and Europe, and pairs of random people differ in sex, age and skin colour more often than two people
-before the same door do. Among look-alikes or relatives the same threshold lets through far more.
+What the numbers do not say: LFW's people are public figures photographed by the press, mostly men, mostly
+from North America and Europe, and pairs of random people differ in sex, age and skin colour more often than
+two people before the same door do. Among look-alikes or relatives the same threshold lets through far more.
 """
 
 import functools
@@ -30,7 +31,8 @@ from facelab.errors import FacelabError
 FILE = Path(__file__).with_name("calibration.json")
 
 DEFAULT_FMR = 1e-3
-"""The default threshold of every pipeline is the one that lets through 1 pair of different people in 1,000."""
+"""The default threshold of every pipeline is the one that lets through one pair of different people in
+1,000."""
 
 LOWEST_FMR = 1e-5
 """Below this LFW cannot be asked: what is left are its label errors and a handful of people."""
@@ -93,8 +95,8 @@ def fmr_at(config: str, threshold: float) -> FmrEstimate | None:
     """What share of pairs of different people lies at or below a distance threshold.
 
     config     a pipeline's name, as `Pipeline.config` gives it
-    threshold  cosine distance, in [0, 2]; between two measured distances the rate is interpolated (its logarithm
-               is, where there is one)
+    threshold  cosine distance, in [0, 2]; between two measured distances the rate is interpolated (its
+               logarithm is, where there is one)
 
     Returns None for a pipeline that was never measured: another pipeline's rates say nothing about it.
     Raises ValueError for a threshold outside [0, 2].
@@ -133,18 +135,21 @@ def threshold_for(config: str, fmr: float | None = None) -> float:
 
     fmr  the wanted false match rate, 1e-5 … 0.5; None takes the default, 1 in 1,000
 
-    Raises FacelabError for a pipeline that was never measured (no other pipeline's threshold is lent to it), and
-    ValueError for a rate that the measurement cannot support.
+    Raises FacelabError for a pipeline that was never measured (no other pipeline's threshold is lent to
+    it), and ValueError for a rate that the measurement cannot support.
     """
     fmr = DEFAULT_FMR if fmr is None else fmr
     if not LOWEST_FMR <= fmr <= HIGHEST_FMR:
         raise ValueError(
-            f"fmr={fmr}: thresholds are known for rates from {LOWEST_FMR} to {HIGHEST_FMR}. Below that LFW has too few "
-            "people, and too many label errors, to say anything: measure on pairs of your own (fl.metrics.threshold_at_fmr)."
+            f"fmr={fmr}: thresholds are known for rates from {LOWEST_FMR} to {HIGHEST_FMR}. Below that LFW "
+            "has "
+            "too few people, and too many label errors, to say anything: measure on pairs of your own "
+            "(fl.metrics.threshold_at_fmr)."
         )
     if config not in _table():
         raise FacelabError(
-            f"The pipeline {config!r} has no calibrated threshold (these have one: {', '.join(_table()) or 'none'}). "
+            f"The pipeline {config!r} has no calibrated threshold "
+            f"(these have one: {', '.join(_table()) or 'none'}). "
             "Give threshold= yourself, or measure it on pairs of your own (fl.metrics.threshold_at_fmr)."
         )
     row = _table()[config]["impostor"]

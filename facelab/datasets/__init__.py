@@ -1,0 +1,31 @@
+"""Photos with names, the pairs that benchmarks compare, and templates for those who have no photos.
+
+- `folder(path)`: photos of your own, one sub-folder for each person;
+- `lfw()`, `lfw_pairs(protocol)`: Labeled Faces in the Wild, once `facelab data get lfw` has brought it;
+- `lfw_templates()`: one vector for each of LFW's photos, computed by this project, always at hand;
+- `get_lfw(…)`, `status()`: what `facelab data` calls.
+
+What is missing or damaged raises `facelab.errors.DatasetError` and says what brings it.
+"""
+
+from facelab.datasets.photos import PhotoSet, folder
+from facelab.datasets.protocols import PROTOCOLS, Pairs, lfw_pairs
+from facelab.datasets.status import Row, status
+from facelab.datasets.templates import IndexPairs, Templates, lfw_templates
+from facelab.datasets.wild import LFW, get_lfw, lfw
+
+__all__ = [
+    "LFW",
+    "PROTOCOLS",
+    "IndexPairs",
+    "Pairs",
+    "PhotoSet",
+    "Row",
+    "Templates",
+    "folder",
+    "get_lfw",
+    "lfw",
+    "lfw_pairs",
+    "lfw_templates",
+    "status",
+]
