@@ -192,6 +192,7 @@ class LiveWidget(StillPicture, widgets.VBox):
             [*controls, reset], layout=widgets.Layout(flex_flow="row wrap", align_items="center")
         )
         super().__init__([row, self.image, self.line, self.alert])
+        self.add_class("facelab-live")  # a handle for tests and style sheets
         for control in controls:
             control.observe(self._changed, names="value")
         self.redraw()

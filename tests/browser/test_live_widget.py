@@ -1,0 +1,69 @@
+"""What all live widgets promise, in the browser: errors are seen, a fast drag ends where it should."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+TOY = """\
+import time
+
+import numpy as np
+from facelab.widgets.base import LivePicture, LiveWidget, slider
+
+class Grey(LiveWidget):
+    title = "Grey"
+
+    def __init__(self):
+        self.level = slider("level", 0, 255, value=100, step=1)
+        self.picture = LivePicture(6, 4)
+        axes = self.picture.figure.add_subplot()
+        self.shown = self.picture.live(axes.imshow(np.zeros((2, 2)), vmin=0, vmax=255, cmap="gray"))
+        super().__init__([self.level])
+
+    def update(self):
+        if self.level.value == 103:
+            raise ValueError("103 is unlucky")
+        time.sleep(0.1)  # slower than a hand
+        self.shown.set_data(np.full((2, 2), self.level.value))
+        return f"level {self.level.value}, {self.draws} pictures before"
+
+grey = Grey()
+grey
+"""
+
+
+@pytest.fixture
+def toy(lab, open_notebook):
+    notebook = new_notebook(cells=[new_code_cell(TOY)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab.folder / "toy.ipynb")
+    opened = open_notebook("toy.ipynb")
+    opened.run_all()
+    return opened
+
+
+def test_an_error_in_a_callback_is_shown_and_goes_away(toy):
+    widget = toy.widget()
+    widget.focus("level")
+    widget.press("ArrowRight", 2)
+    assert widget.alerts() == []
+    toy.page.keyboard.press("ArrowRight")
+    widget.box.locator("[role=alert]").wait_for()
+    (words,) = widget.alerts()
+    assert "⚠" in words
+    assert "103 is unlucky" in words
+    widget.press("ArrowRight")
+    assert widget.alerts() == []
+    assert widget.text().startswith("level 104,")
+    assert toy.errors() == []
+
+
+def test_a_fast_drag_ends_where_the_handle_stopped(toy):
+    widget = toy.widget()
+    widget.focus("level")
+    for _ in range(60):  # without waiting for the pictures, and over the unlucky one
+        toy.page.keyboard.press("ArrowRight")
+    widget.box.get_by_text("level 160,").wait_for(timeout=20_000)
+    assert int(widget.text().split()[2]) < 40, "values the kernel had no time for should have been skipped"
+    assert widget.alerts() == []
+    assert toy.errors() == []
