@@ -1,0 +1,420 @@
+"""Photos in: whatever a user holds → one upright RGB uint8 array.
+
+Decisions that a caller may want to know:
+
+- The EXIF orientation is applied, so the array is upright; an unreadable EXIF block counts as none.
+- Transparent pixels are shown over white, as a browser on a white page shows them.
+- Of an animation or a file of many pages, the first picture counts; of an open PIL image, the one it is at.
+- 16-bit greys are scaled (65535 → 255, by /257), never clipped. Colour profiles are ignored.
+- CMYK JPEGs are taken as inverted, with or without Adobe's marker, as browsers and PIL do.
+- A file that ends too early is refused, never half decoded. To that end PIL's process-wide switch
+  `LOAD_TRUNCATED_IMAGES` is switched off for good (with a warning) when somebody has switched it on. What
+  nobody can see: bytes altered inside a JPEG's compressed data, which decode to other pixels silently.
+- An array is taken as RGB. That it holds BGR (OpenCV) cannot be seen: give `array[..., ::-1]` then.
+"""
+
+import io
+import os
+import re
+import stat
+import unicodedata
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageFile
+
+from facelab.errors import ImageError
+
+MAX_PIXELS = 100_000_000
+"""The largest photo that is decoded unless the caller says otherwise: 300 MB as an array."""
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
+    | {".jp2", ".ppm", ".pgm", ".heic", ".heif"}
+)
+"""The endings of file names that count as photos. HEIC is among them although PIL needs a plug-in to read it:
+being told is better than missing photos without a word."""
+
+# Only these of PIL's formats are opened: some of the others start programs (EPS) or are no photos (ICO, WMF).
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "HEIF")
+
+Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
+
+
+def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """A photo as an upright RGB array: uint8, (height, width, 3), contiguous, the caller's own copy.
+
+    source      a path; the bytes of a file; an object opened in binary mode, read from where it stands to its
+                end; a PIL image; or an array or tensor of shape (H, W), (H, W, 1), (H, W, 3)
+                or (H, W, 4), uint8, uint16, or floating point in 0 … 1.
+    max_pixels  images that claim more are refused before they are decoded. PIL has limits of its own: it
+                warns above 89 million and refuses above 179 million (`PIL.Image.MAX_IMAGE_PIXELS`).
+
+    The module docstring says what happens to orientation, transparency, animations, 16 bits and CMYK.
+
+    Raises ImageError, which names the source, when there is no photo in it or not all of it.
+    """
+    if isinstance(source, Image.Image):
+        return _from_pil(source, name_of(source), max_pixels)
+    if isinstance(source, np.ndarray | np.generic | torch.Tensor):
+        return _from_array(source, name_of(source))
+    name = name_of(source)
+    return _decode(_bytes_of(source, name), name, max_pixels)
+
+
+def name_of(source: object) -> str:
+    """A short, printable name of any `source`, for messages: its path, or what it is."""
+    if isinstance(source, str | os.PathLike):
+        return _printable(os.fsdecode(os.fspath(source)))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return f"<{len(source):,} bytes>"
+    if isinstance(source, Image.Image):
+        filename = getattr(source, "filename", "")
+        return name_of(filename) if filename else f"<PIL image {source.width}×{source.height} {source.mode}>"
+    if isinstance(source, np.ndarray | np.generic | torch.Tensor):
+        kind = "tensor" if isinstance(source, torch.Tensor) else "array"
+        return f"<{kind} {tuple(source.shape)} {str(source.dtype).removeprefix('torch.')}>"
+    filename = getattr(source, "name", None)
+    return (
+        name_of(filename) if isinstance(filename, str) and filename else f"<{type(source).__name__} object>"
+    )
+
+
+def is_image_path(path: str | os.PathLike) -> bool:
+    """Whether the name ends like a photo's, in capitals or not. Nothing is opened."""
+    return Path(path).suffix.lower() in IMAGE_SUFFIXES
+
+
+def walk_images(folder: str | os.PathLike) -> Iterator[Path]:
+    """Paths of the photos in `folder` and its sub-folders, one at a time, in the order of their names.
+
+    Hidden files and folders (their names begin with a dot) are skipped, and so is what is not named like a
+    photo. Links to folders are followed, except back into a folder that is being walked.
+
+    Raises ImageError at once when `folder` is not a folder, and on the way when a sub-folder cannot be read.
+    """
+    if not os.path.isdir(folder):
+        what = "is a file, not a folder" if os.path.exists(folder) else "does not exist"
+        raise ImageError(f"{name_of(folder)} {what}. Give the folder that holds the photos.")
+    return _walk(Path(folder), ())
+
+
+def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    try:
+        status = folder.stat()
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            return
+        with os.scandir(folder) as entries:
+            found = sorted(
+                (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
+            )
+    except OSError as error:
+        raise ImageError(
+            f"{name_of(folder)} cannot be listed: {error.strerror}. Check its permissions."
+        ) from error
+    for entry in found:
+        path = folder / entry.name
+        if os.path.isdir(path):  # unlike entry.is_dir(), this takes a link to itself calmly
+            yield from _walk(path, (*above, here))
+        elif is_image_path(path) and os.path.isfile(path):
+            yield path
+
+
+def _printable(text: str) -> str:
+    """Control characters and undecodable bytes as escapes: a message must fit on one line of any terminal."""
+    return "".join(
+        c if unicodedata.category(c) not in ("Cc", "Cs") else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+# --- bytes ------------------------------------------------------------------------------------------------
+
+
+def _bytes_of(source: object, name: str) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        data = _read_file(os.fsdecode(os.fspath(source)), name)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif hasattr(source, "read"):
+        try:
+            data = source.read()
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: the object is closed, or its text cannot be decoded
+            raise ImageError(
+                f"{name} cannot be read: {error}. Open the file with open(path, 'rb')."
+            ) from error
+        if not isinstance(data, bytes):
+            raise ImageError(f"{name} was opened as text. Open the file with open(path, 'rb').")
+    else:
+        one = ", one photo a call" if isinstance(source, list | tuple) else ""
+        raise ImageError(
+            f"{type(source).__name__} is not a photo: give a path, the bytes of a file, a file object, a PIL "
+            f"image or an array{one}."
+        )
+    if not data:
+        hint = " It may have been read already: source.seek(0)." if hasattr(source, "read") else ""
+        raise ImageError(f"{name} is empty (0 bytes), so there is no photo in it.{hint}")
+    return data
+
+
+def _read_file(path: str, name: str) -> bytes:
+    if path.startswith(("http://", "https://")):
+        raise ImageError(f"{name} is a web address. Download the photo first, and give its path.")
+    # A name can be spelt composed (é) or decomposed (e and an accent): macOS likes the second, keyboards the
+    # first, and to people they look the same.
+    spellings = (path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))
+    try:
+        path = next((spelling for spelling in spellings if os.path.exists(spelling)), path)
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe or a device might never end
+            what = (
+                "a folder; walk_images lists the photos in it"
+                if os.path.isdir(path)
+                else "not an ordinary file"
+            )
+            raise ImageError(f"{name} is {what}. Give the path of one photo.")
+        with open(path, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError as error:
+        raise ImageError(
+            f"{name} does not exist (looked in {_printable(os.getcwd())}). Check the path."
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        raise ImageError(f"{name} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
+
+
+# --- decoding ---------------------------------------------------------------------------------------------
+
+
+def _decode(data: bytes, name: str, max_pixels: int) -> np.ndarray:
+    _check_whole(data, name)
+    plug_ins = tuple(format for format in ("HEIF",) if format in Image.OPEN)
+    try:
+        image = Image.open(io.BytesIO(data), formats=_FORMATS + plug_ins)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(
+            f"{name}: {error} Make it smaller, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
+        ) from error
+    except Exception as error:  # a damaged header can trip a plug-in of PIL in any way
+        raise ImageError(f"{name} {_what_it_is(data)}") from error
+    with image:
+        return _from_pil(image, name, max_pixels)
+
+
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+
+
+def _what_it_is(data: bytes) -> str:
+    """What bytes are that PIL could not open, and what to do."""
+    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return (
+            "is a HEIC photo, which PIL reads only with a plug-in. Convert it to JPEG (an iPhone takes JPEGs "
+            "when Settings › Camera › Formats is 'Most Compatible'), or run: pip install pillow-heif, and in "
+            "Python: import pillow_heif; pillow_heif.register_heif_opener()"
+        )
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "is a web page, not a photo, whatever its name says. Download the photo itself again."
+    if start.startswith((b"<?xml", b"<svg")):
+        return "is a drawing or a document in XML (SVG?), not a photo. Export it as PNG."
+    if start.startswith(b"%pdf"):
+        return "is a PDF document, not a photo. Export its page as PNG or JPEG."
+    if data.startswith(_BEGINNINGS):
+        return "begins like a photo but is damaged or cut short. Copy or download it again."
+    return f"is not in a format that can be read ({', '.join(_FORMATS)}). Save it as JPEG or PNG."
+
+
+def _insist_on_whole_photos() -> None:
+    """Switches off PIL's switch that lets half a photo pass for a whole one, and leaves it off: to switch it
+    back after each photo would race with photos in other threads."""
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        warnings.warn(
+            "facelab switched PIL.ImageFile.LOAD_TRUNCATED_IMAGES off: with it, half a photo passes for "
+            "a whole one.",
+            stacklevel=2,
+        )
+
+
+def _check_whole(data: bytes, name: str) -> None:
+    """Follows JPEG and PNG files to their end marks, because their decoders do not insist on them."""
+    if data.startswith(b"\xff\xd8"):
+        whole = _jpeg_ends(data)
+    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+        whole = _png_ends(data, name)
+    else:
+        return
+    if not whole:
+        raise ImageError(
+            f"{name} is cut short: its {len(data):,} bytes end before the photo does. Copy or download it "
+            "again."
+        )
+
+
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+"""A marker, but none of those without content that may stand anywhere: filling, stuffing, restarts."""
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether the JPEG reaches its own end mark (ITU-T T.81, Annex B).
+
+    An end mark inside a segment, a thumbnail's, does not count; bytes after the end, which phones append, do
+    not matter.
+    """
+    position = 2
+    while marker := _JPEG_MARKER.search(data, position):
+        if marker[1] == b"\xd9":
+            return True
+        # Every other marker opens a segment of stated length. After the one that opens a scan (0xDA) come
+        # compressed data, in which the next search finds the next marker.
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return False
+
+
+def _png_ends(data: bytes, name: str) -> bool:
+    """Whether the PNG reaches its IEND chunk; the checksums of the critical chunks are checked on the way."""
+    position = 8
+    while position + 12 <= len(data):
+        kind = data[position + 4 : position + 8]
+        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
+        if end + 4 > len(data):
+            return False
+        checksum = int.from_bytes(data[end : end + 4], "big")
+        if kind[:1].isupper() and zlib.crc32(data[position + 4 : end]) != checksum:
+            raise ImageError(
+                f"{name} is damaged: the checksum of its {kind.decode('ascii', 'replace')} chunk at byte "
+                f"{position:,} is wrong. Copy or download it again."
+            )
+        if kind == b"IEND":
+            return True
+        position = end + 4
+    return False
+
+
+def _from_pil(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:
+    _insist_on_whole_photos()
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{name} has {width}×{height} pixels, more than the limit of {max_pixels:,}. Make it smaller, or "
+            f"pass max_pixels={width * height} if you trust it."
+        )
+    if width * height == 0:
+        raise ImageError(f"{name} has no pixels ({width}×{height}).")
+    try:
+        image.load()
+        if image.mode.startswith(("I", "F")):
+            array = _grey_of_many_bits(image, name)
+        elif image.has_transparency_data:
+            array = _over_white(np.array(image.convert("RGBA")))
+        else:
+            array = np.array(image.convert("RGB"))
+    except ImageError:
+        raise
+    except Exception as error:  # a damaged file can trip a decoder of PIL in any way
+        raise ImageError(
+            f"{name} is damaged or cut short ({image.format or 'PIL'}: {error}). Copy or download it again."
+        ) from error
+    return np.ascontiguousarray(_upright(array, _orientation(image)))
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF tag 0x0112, 1 … 8; 1 (upright) where there is none that can be read."""
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+    except Exception:  # a broken EXIF block says nothing about the orientation, and the pixels are sound
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Undoes an EXIF orientation: 2 mirrored, 3 turned by half, 4 mirrored and turned by half; 6 and 8 turned
+    by a quarter, 5 and 7 mirrored and turned by a quarter."""
+    if orientation >= 5:  # the scene's rows were stored as columns
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def _grey_of_many_bits(image: Image.Image, name: str) -> np.ndarray:
+    """PIL's modes I;16 (16 bits), I (32, used for 16) and F, which its own conversion to RGB would clip."""
+    array = np.array(image)
+    if array.dtype.kind in "iu":
+        if array.min() < 0 or array.max() > 65535:
+            raise ImageError(
+                f"{name} holds whole numbers from {array.min()} to {array.max()}, more than 16 bits. Save it "
+                "with 8 or 16 bits a channel."
+            )
+        array = array.astype(np.uint16)
+    return _from_array(array, name)
+
+
+# --- arrays -----------------------------------------------------------------------------------------------
+
+
+def _from_array(source: np.ndarray | torch.Tensor, name: str) -> np.ndarray:
+    if isinstance(source, torch.Tensor):
+        source = source.detach().cpu()
+        array = (source.float() if source.is_floating_point() else source).numpy()  # numpy has no bfloat16
+    else:
+        array = np.asarray(source)
+    shape = array.shape
+    if array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4):
+        raise ImageError(
+            f"{name} looks like (channels, height, width); photos are (height, width, channels): give "
+            "array.transpose(1, 2, 0), or tensor.permute(1, 2, 0)."
+        )
+    if array.ndim == 4:
+        raise ImageError(f"{name} looks like a batch of photos; give them one at a time.")
+    if not (array.ndim == 2 or (array.ndim == 3 and shape[2] in (1, 3, 4))):
+        raise ImageError(f"{name} is not a photo: the shape must be (H, W) or (H, W, 1, 3 or 4).")
+    if array.size == 0:
+        raise ImageError(f"{name} is empty, so there is no photo in it.")
+    array = _to_uint8(array, name)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
+    if array.shape[2] == 4:
+        return _over_white(array)
+    return np.array(array, order="C")
+
+
+def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if array.dtype.kind == "f":
+        low, high = array.min(), array.max()  # both are NaN when there is a NaN
+        if not (low >= 0 and high <= 1):
+            problem = "NaN" if np.isnan(low) else f"numbers from {low:g} to {high:g}"
+            raise ImageError(
+                f"{name} holds {problem}; floating-point photos are 0 … 1. Scale it, or give uint8 "
+                "in 0 … 255."
+            )
+        return np.round(array * 255).astype(np.uint8)
+    raise ImageError(
+        f"{name} holds {array.dtype}; photos are uint8 (0 … 255), uint16 (0 … 65535) or floating point (0 "
+        "… 1). For whole numbers in 0 … 255 give array.astype(np.uint8)."
+    )
+
+
+def _over_white(rgba: np.ndarray) -> np.ndarray:
+    """(H, W, 4) → (H, W, 3): c·α + 255·(1 − α) with α = A/255, rounded. Opaque pixels stay exactly as they
+    are."""
+    alpha = rgba[..., 3:].astype(np.uint32)
+    colour = rgba[..., :3].astype(np.uint32)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
