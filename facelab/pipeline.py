@@ -21,6 +21,8 @@ from torch import Tensor
 from facelab import calibration
 from facelab import device as devices
 from facelab.align import (
+    SIZES,
+    box_corners,
     landmark_matrices,
     letterbox_matrices,
     square_matrices,
@@ -38,10 +40,10 @@ Source = Any
 """What `read_image` reads: a path, bytes, an open file, a PIL image, an array."""
 
 CROPS = {
-    "aligned": lambda faces, side: landmark_matrices(faces, "112x112"),
-    "square": lambda faces, side: square_matrices(faces, size=side),
-    "stretched": lambda faces, side: stretch_matrices(faces, size=side),
-    "letterboxed": lambda faces, side: letterbox_matrices(faces, size=side),
+    "aligned": lambda faces: (landmark_matrices(faces, "112x112"), None),
+    "square": lambda faces: (square_matrices(faces, size=SIDE), None),
+    "stretched": lambda faces: (stretch_matrices(faces, size=SIDE), None),
+    "letterboxed": lambda faces: (letterbox_matrices(faces, size=SIDE), box_corners(faces)),
 }
 """The ways to cut a face out. `aligned` is what the embedders were trained on; the others are there to see
 what they cost (notebook 05, `benchmarks/lfw.py`)."""
@@ -162,13 +164,14 @@ class Pipeline:
 
     @property
     def config(self) -> str:
-        """A name for what decides a vector, such as `yunet+aligned+sface`: the key of the calibration table."""
+        """What decides a vector, such as `yunet+aligned+sface`: the key of the calibration table."""
         detector, embedder = self.names
         return "+".join([detector, self.crop, embedder] + ["mirror"] * self.mirror)
 
     def __repr__(self) -> str:
         precision = "half" if self.half else "float32"
-        return f"Pipeline({self.config}, {devices.describe(self.device)}, {precision}, batches of {self.batch_size})"
+        where = devices.describe(self.device)
+        return f"Pipeline({self.config}, {where}, {precision}, batches of {self.batch_size})"
 
     # ------------------------------------------------------------------ many photos
 
@@ -223,8 +226,9 @@ class Pipeline:
             faces[row] = its_faces
             if not its_faces:
                 errors[row] = NoFaceError(
-                    f"{name_of(sources[row])}: no face was found by {self.names[0]}. Is the face at least some 20 "
-                    "pixels wide, upright and turned to the camera? A lower min_score finds more (and more that is none)."
+                    f"{name_of(sources[row])}: {self.names[0]} found no face. Is one there, upright, turned "
+                    "to the camera and at least some 20 pixels wide? A lower min_score finds more faces, "
+                    "and more things that are none."
                 )
         ends = np.cumsum([len(its_faces) for its_faces in faces])
         return [
@@ -248,9 +252,9 @@ class Pipeline:
 
     def _cut(self, photos: list[Tensor], faces: list[list[Face]]) -> Tensor:
         """All faces of all photos as (N, 112, 112, 3) uint8, in one warp."""
-        index = torch.tensor([row for row, found in enumerate(faces) for _ in found], dtype=torch.long)
-        matrices = CROPS[self.crop]([face for found in faces for face in found], SIDE)
-        return warp(photos, index.to(self.device), matrices.to(self.device), SIDE, SIDE)
+        index = [row for row, found in enumerate(faces) for _ in found]
+        matrices, within = CROPS[self.crop]([face for found in faces for face in found])
+        return warp(photos, index, matrices, SIDE, SIDE, within=within)
 
     # ------------------------------------------------------------------ one photo, two photos
 
@@ -301,9 +305,9 @@ class Pipeline:
         results = self._process([(a, _read(a)), (b, _read(b))])
         rows = [result.one(which) for result, which in zip(results, wanted, strict=True)]
         notes = [
-            f"{name_of(result.path)} has {len(result.faces)} faces; "
-            f"{'the largest' if which is None else f'face {which}'} was used (face=0 … {len(result.faces) - 1} chooses)"
-            for result, which in zip(results, wanted, strict=True)
+            f"{name_of(result.path)} has {len(result.faces)} faces; face {row} was used (0 is the largest; "
+            "face= chooses another)"
+            for result, row in zip(results, rows, strict=True)
             if len(result.faces) > 1
         ]
         distance = cosine_distance(*(result.vectors[row] for result, row in zip(results, rows, strict=True)))
@@ -357,10 +361,10 @@ def _batches(
 def _decoded(
     photos: Iterable[Source], ahead: int, workers: int | None
 ) -> Iterator[tuple[Source, np.ndarray | FacelabError]]:
-    """(source, photo or error), in order, read up to `ahead` photos and MEMORY_AHEAD bytes before they are needed.
+    """(source, photo or error), in order, up to `ahead` photos and MEMORY_AHEAD bytes before they are needed.
 
-    A thread that has decoded a photo keeps it to itself until there is room, unless that photo is the very next:
-    that one never waits, so the queue cannot lock up behind a photo that arrived too early.
+    A thread that has decoded a photo keeps it to itself until there is room, unless that photo is the very
+    next: that one never waits, so the queue cannot lock up behind a photo that arrived too early.
     """
     room = threading.Condition()
     state = {"next": 0, "bytes": 0, "stop": False}
@@ -431,12 +435,13 @@ def detect(photo: Source, **options) -> list[Face]:
         return pipe.detector.detect(_upload([read_image(photo)], pipe.device))[0]
 
 
-def _crops(photo: Source, faces: Face | list[Face], matrices, width: int, height: int) -> np.ndarray:
-    """Crops of one photo: (height, width, 3) for one face, (N, height, width, 3) for a list."""
-    single = isinstance(faces, Face)
-    matrices = matrices([faces] if single else list(faces))
+def _crops(photo: Source, face: Face | list[Face], plan, width: int, height: int) -> np.ndarray:
+    """Crops of one photo by a plan as in CROPS: (height, width, 3); (N, height, width, 3) for a list of faces."""
+    single = isinstance(face, Face)
+    faces = [face] if single else list(face)
+    matrices, within = plan(faces)
     photo = torch.from_numpy(read_image(photo))
-    crops = warp([photo], torch.zeros(len(matrices), dtype=torch.long), matrices, width, height).numpy()
+    crops = warp([photo], [0] * len(faces), matrices, width, height, within=within).numpy()
     return crops[0] if single else crops
 
 
@@ -444,10 +449,9 @@ def align(photo: Source, face: Face | list[Face], template: str = "112x112") -> 
     """Turn, scale and shift the photo so that the five landmarks come to lie where the embedder expects them.
 
     Returns (112, 112, 3) uint8, black outside the photo; (N, 112, 112, 3) for a list of faces.
-    template "96x112" gives the narrower crop that was usual up to CosFace (slides, "顔認識の一般的前処理").
+    template "96x112" gives the narrower crop that was usual up to CosFace (Japanese slides, page 7).
     """
-    width, height = (int(side) for side in template.split("x"))
-    return _crops(photo, face, lambda faces: landmark_matrices(faces, template), width, height)
+    return _crops(photo, face, lambda faces: (landmark_matrices(faces, template), None), *SIZES[template])
 
 
 def square_crop(
@@ -455,22 +459,20 @@ def square_crop(
 ) -> np.ndarray:
     """The slides' crop: a square around the middle of the box, as long as the box's longer side × scale.
 
-    angle turns the crop around its centre, radians; what lies outside the photo is black.
-    Returns (size, size, 3) uint8.
+    angle turns the square clockwise around its middle, radians; what lies outside the photo is black.
+    Returns (size, size, 3) uint8; (N, size, size, 3) for a list of faces.
     """
-    return _crops(
-        photo, face, lambda faces: square_matrices(faces, scale=scale, size=size, angle=angle), size, size
-    )
+    return _crops(photo, face, lambda faces: (square_matrices(faces, scale, size, angle), None), size, size)
 
 
-def stretched_crop(photo: Source, face: Face | list[Face], size: int = SIDE) -> np.ndarray:
-    """The box squeezed to size × size, as a plain resize does: it makes a face flatter than it is."""
-    return _crops(photo, face, lambda faces: stretch_matrices(faces, size=size), size, size)
+def stretched_crop(photo: Source, face: Face | list[Face]) -> np.ndarray:
+    """The box pulled to 112 × 112, as a plain resize does: it makes a face broader than it is."""
+    return _crops(photo, face, CROPS["stretched"], SIDE, SIDE)
 
 
-def letterboxed_crop(photo: Source, face: Face | list[Face], size: int = SIDE) -> np.ndarray:
-    """The box scaled to fit size × size with its shape kept, black bars filling the rest."""
-    return _crops(photo, face, lambda faces: letterbox_matrices(faces, size=size), size, size)
+def letterboxed_crop(photo: Source, face: Face | list[Face]) -> np.ndarray:
+    """The box scaled to fit into 112 × 112 with its proportions kept, black bars filling the rest."""
+    return _crops(photo, face, CROPS["letterboxed"], SIDE, SIDE)
 
 
 def embed(crops, **options) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Write environment.yml from pyproject.toml (`--check` only says whether the two are in step).
 
-conda-forge brings what it has; pip brings, inside the conda environment, the packages that carry weights, both
-OpenCVs (which must be of one version) and facelab itself.
+conda-forge brings what it has; pip brings, inside the conda environment, the packages that carry weights,
+both OpenCVs (which must be of one version) and facelab itself.
 """
 
 import subprocess
