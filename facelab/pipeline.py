@@ -436,7 +436,7 @@ def detect(photo: Source, **options) -> list[Face]:
 
 
 def _crops(photo: Source, face: Face | list[Face], plan, width: int, height: int) -> np.ndarray:
-    """Crops of one photo by a plan as in CROPS: (height, width, 3); (N, height, width, 3) for a list of faces."""
+    """Crops of one photo by a plan as in CROPS: (height, width, 3), or (N, …) for a list of faces."""
     single = isinstance(face, Face)
     faces = [face] if single else list(face)
     matrices, within = plan(faces)
