@@ -1,0 +1,62 @@
+"""How good is it? Error rates, what they are worth, and what cannot be claimed.
+
+Everywhere: a score is higher the more alike two faces are (cosine, or 1 − distance), and a pair is accepted
+when score ≥ threshold. Rates go by the names of ISO/IEC 19795-1; the slides' names are the same quantities:
+
+    FMR  = FAR  = 1 − TRR   false match rate: pairs of different people that are accepted
+    FNMR = FRR  = 1 − TAR   false non-match rate: pairs of the same person that are rejected
+
+Everything is numpy, float64, and raises ValueError for NaN, unequal lengths, or a class that is missing.
+"""
+
+from facelab.metrics.folds import FoldAccuracy, k_fold_accuracy
+from facelab.metrics.identification import fnir_at_fpir, tpir_tnir
+from facelab.metrics.intervals import (
+    Interval,
+    Rate,
+    bootstrap_identities,
+    bootstrap_pairs,
+    clopper_pearson,
+    rule_of_three,
+)
+from facelab.metrics.verification import (
+    Det,
+    Roc,
+    area,
+    auc,
+    d_prime,
+    det,
+    eer,
+    fmr,
+    fnmr,
+    roc,
+    tar_at_far,
+    tar_trr,
+    threshold_at_fmr,
+)
+
+__all__ = [
+    "Det",
+    "FoldAccuracy",
+    "Interval",
+    "Rate",
+    "Roc",
+    "area",
+    "auc",
+    "bootstrap_identities",
+    "bootstrap_pairs",
+    "clopper_pearson",
+    "d_prime",
+    "det",
+    "eer",
+    "fmr",
+    "fnir_at_fpir",
+    "fnmr",
+    "k_fold_accuracy",
+    "roc",
+    "rule_of_three",
+    "tar_at_far",
+    "tar_trr",
+    "threshold_at_fmr",
+    "tpir_tnir",
+]

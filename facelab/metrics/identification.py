@@ -1,0 +1,66 @@
+"""Identification, one to many, open set: who is this, if anybody we know?
+
+A probe gets the gallery's best match: `top_ids`, `top_scores`. `true_ids` says who it really is, None for
+somebody who is not enrolled. Ids may be numbers or names; None among `top_ids` is "the gallery returned
+nobody".
+"""
+
+import numpy as np
+
+from facelab.metrics.checks import allowed, share, some, vector
+from facelab.metrics.intervals import Rate
+from facelab.metrics.verification import between
+
+
+def tpir_tnir(top_ids, top_scores, true_ids, thresholds) -> tuple[np.ndarray, np.ndarray]:
+    """True positive and true negative identification rate at each threshold (slides, "TPIR / TNIR").
+
+    tpir  (T,): enrolled probes whose best match is the right person, with score ≥ threshold
+    tnir  (T,): probes of strangers whose best match has score < threshold
+
+    Raises ValueError unless there are enrolled people and strangers among the probes.
+    """
+    scores, enrolled, right = _probes(top_ids, top_scores, true_ids)
+    thresholds = vector(thresholds, "thresholds")[:, None]
+    mates = some(np.where(right, scores, -np.inf)[enrolled], "probe of an enrolled person")
+    strangers = some(scores[~enrolled], "probe of a stranger")
+    found = (mates >= thresholds) & (mates > -np.inf)
+    return found.mean(axis=1), (strangers < thresholds).mean(axis=1)
+
+
+def fnir_at_fpir(top_ids, top_scores, true_ids, fpir: float) -> Rate:
+    """The lowest false negative identification rate at which no more than `fpir` of the strangers get a name.
+
+    A miss is an enrolled probe that gets no name, or the wrong one. The threshold is the lowest that keeps to
+    `fpir` on the strangers given (half-way between two scores). A float with `.low` and `.high`, the exact
+    interval
+    for that threshold. ISO/IEC 19795-1; NIST's FRTE 1:N reports the same.
+    """
+    scores, enrolled, right = _probes(top_ids, top_scores, true_ids)
+    mates = some(np.where(right, scores, -np.inf)[enrolled], "probe of an enrolled person")
+    strangers = np.sort(some(scores[~enrolled], "probe of a stranger"))
+    most = allowed(share(fpir, "fpir"), len(strangers))
+    threshold = -np.inf
+    if most < len(strangers):
+        highest_rejected = strangers[len(strangers) - 1 - most]
+        above = scores[scores > highest_rejected]
+        threshold = between(highest_rejected, above.min()) if len(above) else np.inf
+    return Rate(int((~((mates >= threshold) & (mates > -np.inf))).sum()), len(mates))
+
+
+def _probes(top_ids, top_scores, true_ids) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores (N,), who is enrolled (N,) bool, whose best match is right (N,) bool."""
+    top_ids, true_ids = list(top_ids), list(true_ids)
+    scores = vector(top_scores, "top_scores")
+    if not len(top_ids) == len(true_ids) == len(scores):
+        raise ValueError(
+            f"{len(top_ids)} top_ids, {len(scores)} top_scores, {len(true_ids)} true_ids: one of each for "
+            "a probe."
+        )
+    for name, ids in (("top_ids", top_ids), ("true_ids", true_ids)):
+        if any(isinstance(one, float | np.floating) and np.isnan(one) for one in ids):
+            raise ValueError(f"{name} holds NaN: a stranger is None.")
+    nobody = np.array([one is None for one in top_ids], bool)
+    enrolled = np.array([one is not None for one in true_ids], bool)
+    right = np.array([a is not None and a == b for a, b in zip(top_ids, true_ids, strict=True)], bool)
+    return np.where(nobody, -np.inf, scores), enrolled, right
