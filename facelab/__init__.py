@@ -3,6 +3,68 @@
 The rooms of the package, in the order in which a photo passes through them:
 `images` → `weights` → `detect` → `align` → `embed` → `pipeline` → `metrics`, `datasets` → `gallery`;
 beside them `losses` and `training`; last, importing all, `plots`, `widgets`, `cli`.
+
+`fl.detect`, `fl.align` and `fl.embed` are functions. The rooms of the same names are reached by
+`from facelab.align import warp`, never by `import facelab.align as …`.
 """
 
+import importlib
+
+from facelab.detect import LANDMARKS, Face
+from facelab.images import read_image
+from facelab.pipeline import (  # after the rooms, so that these names mean the functions
+    Pipeline,
+    Result,
+    Verification,
+    align,
+    cosine_distance,
+    detect,
+    embed,
+    letterboxed_crop,
+    square_crop,
+    stretched_crop,
+    verify,
+)
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "LANDMARKS",
+    "Face",
+    "Pipeline",
+    "Result",
+    "Verification",
+    "align",
+    "cosine_distance",
+    "detect",
+    "embed",
+    "letterboxed_crop",
+    "read_image",
+    "square_crop",
+    "stretched_crop",
+    "verify",
+]
+
+_ROOMS = (
+    "calibration",
+    "datasets",
+    "errors",
+    "exercises",
+    "losses",
+    "metrics",
+    "peers",
+    "plots",
+    "weights",
+    "widgets",
+)
+
+
+def __getattr__(name: str):
+    """`fl.metrics` and other rooms are imported when they are first used: `import facelab` stays quick."""
+    if name in _ROOMS:
+        return importlib.import_module(f"facelab.{name}")
+    raise AttributeError(f"facelab has no {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])
