@@ -13,9 +13,9 @@ scikit-learn's checksums, or takes a local archive of any variant.
 import contextlib
 import errno
 import functools
+import gzip
 import hashlib
 import json
-import lzma
 import re
 import shutil
 import tarfile
@@ -230,7 +230,7 @@ def _complete(root: Path) -> bool:
 
 def _variant_of(archive: Path) -> str:
     """Which variant the archive is, by the folder of its first photo."""
-    with _reading(archive), tarfile.open(archive, "r|*") as tar:
+    with _reading(archive) as (tar, _):
         for member in _members(archive, tar):
             if photo := _MEMBER.fullmatch(member.name):
                 return next(variant for variant, inside in VARIANTS.items() if inside == photo[1])
@@ -249,8 +249,7 @@ def _unpack(archive: Path, folder: Path, variant: str, progress: bool) -> None:
     try:
         with (
             tqdm(total=PHOTOS, unit="photo", desc=f"unpacking {archive.name}", disable=not progress) as bar,
-            _reading(archive),
-            tarfile.open(archive, "r|*") as tar,
+            _reading(archive) as (tar, rest),
         ):
             for member in _members(archive, tar):
                 photo = _MEMBER.fullmatch(member.name)
@@ -258,6 +257,8 @@ def _unpack(archive: Path, folder: Path, variant: str, progress: bool) -> None:
                     _write_photo(archive, tar.extractfile(member).read(), photos / photo[2], photo[3])
                     count += 1
                     bar.update()
+            while rest.read(MOST_BYTES):  # to the end, where gzip's checksum over everything is
+                pass
         if count != PHOTOS:
             raise DatasetError(
                 f"{archive} holds {count:,} photos, and LFW has {PHOTOS:,}: it is truncated, or another "
@@ -292,17 +293,18 @@ def _provenance(archive: Path) -> dict:
 
 
 @contextlib.contextmanager
-def _reading(archive: Path) -> Iterator[None]:
-    """What tarfile and zlib raise for a bad archive, as a DatasetError that names it."""
+def _reading(archive: Path) -> Iterator[tuple[tarfile.TarFile, gzip.GzipFile]]:
+    """The archive opened as a stream; what a bad one makes gzip and tarfile raise, as a DatasetError."""
     try:
-        yield
+        with gzip.open(archive) as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
+            yield tar, unzipped
     except tarfile.FilterError as error:
         raise DatasetError(f"{archive} is not to be trusted: {error}. Nothing was unpacked.") from error
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the archive
         raise DatasetError(
-            f"{archive} is truncated, damaged or not a tar archive ({error}): get it again. "
+            f"{archive} is truncated, damaged or not a .tgz archive ({error}): get it again. "
             "Nothing was unpacked."
         ) from error
 

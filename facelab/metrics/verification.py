@@ -192,6 +192,7 @@ def threshold_at_fmr(scores, same, fmr: float, *, few_pairs: bool = False) -> fl
         needed = f"{np.ceil(3 / fmr - 1e-6):,.0f} are needed" if fmr > 0 else "no number of pairs shows zero"
         raise ValueError(
             f"fmr={fmr:g} cannot be claimed from {len(impostor):,} impostor pairs: {needed}. Were none "
-            f"accepted, that would show a rate below {bound:.2g} (rule of three). few_pairs=True goes on nevertheless."
+            f"accepted, that would show a rate below {bound:.2g} (rule of three). few_pairs=True goes on "
+            "nevertheless."
         )
     return _lowest_threshold(scores[same], impostor, fmr)
