@@ -144,3 +144,38 @@ def histogram(
     axes.set_yticks([])
     axes.legend()
     return axes
+
+
+def heat(
+    photo: np.ndarray, maps: Sequence[np.ndarray], titles: Sequence[str] = (), *, extents=None
+) -> np.ndarray:
+    """Score maps (h, w) in 0 … 1, each laid over the photo in grey. Returns the axes, (len(maps),).
+
+    extents  for each map the (x1, x2, y1, y2) that it covers, edges of pixels; the whole photo if None
+    """
+    height, width = photo.shape[:2]
+    every = show([photo.mean(axis=2)] * len(maps), titles)
+    for number, (axes, scores) in enumerate(zip(every, maps, strict=True)):
+        x1, x2, y1, y2 = extents[number] if extents else (-0.5, width - 0.5, -0.5, height - 0.5)
+        shown = axes.imshow(
+            scores,
+            extent=(x1, x2, y2, y1),
+            vmin=0,
+            vmax=1,
+            alpha=np.clip(0.25 + scores, 0, 0.85),
+            cmap="inferno",
+        )
+        axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    bar = axes.figure.colorbar(shown, ax=list(every), shrink=0.8, label="score")
+    bar.solids.set_alpha(1)
+    return every
+
+
+def show_boxes(photo: np.ndarray, boxes: Sequence[np.ndarray], titles: Sequence[str] = ()) -> np.ndarray:
+    """The same photo again and again, each time with other boxes (K, 4). Returns the axes, (len(boxes),)."""
+    every = show([photo] * len(boxes), titles)
+    for axes, some in zip(every, boxes, strict=True):
+        for box in some:
+            outlined_box(axes, box, width=1.4)
+        axes.set(xlim=(-0.5, photo.shape[1] - 0.5), ylim=(photo.shape[0] - 0.5, -0.5))
+    return every

@@ -69,8 +69,8 @@ def retinaface_loss(answer):
         )
     if not close(on_background, 0.6):
         raise Wrong(
-            f"For an anchor on the background (p* = 0) your loss is {on_background:g}. A background has no box "
-            "and no eyes: only the classification term, 0.6 here, may be left."
+            f"For an anchor on the background (p* = 0) your loss is {on_background:g}. A background has no "
+            "box and no eyes: only the classification term, 0.6 here, may be left."
         )
     if close(on_face, 0.2 + 0.8 + 0.5 + 3.0):
         raise Wrong("All four terms are there, but they weigh the same: λ1, λ2 and λ3 are missing.")
@@ -218,8 +218,8 @@ def eye_angle(answer):
             f"yours is {got:.4f}. Landmarks are rows of x, y.",
         )
     return (
-        "Turn the crop by this angle and the eyes come to lie level. Two points are enough for it, and one bad "
-        "point is enough to spoil it: alignment uses five."
+        "Turn the crop by this angle and the eyes come to lie level. Two points are enough for it, and one "
+        "bad point is enough to spoil it: alignment uses five."
     )
 
 
@@ -301,6 +301,6 @@ def closed_form(answer):
         f"the best similarity leaves {best:.2f}.",
     )
     return (
-        "One complex number turns and scales, one more shifts: a least-squares line through five points. It is "
-        "what `fl.align` computes for every face of a batch at once (Umeyama 1991, for the plane)."
+        "One complex number turns and scales, one more shifts: a least-squares line through five points. It "
+        "is what `fl.align` computes for every face of a batch at once (Umeyama 1991, for the plane)."
     )

@@ -1,0 +1,154 @@
+"""Tilt a head, choose how it is cut out, and see how far its vector moves from where it was.
+
+The photo is turned about the face, the detector looks at the turned photo, the chosen crop is made from what
+it finds, and the embedder says how far that crop lies from a crop of the upright photo: the same picture of
+the same person. Whatever distance there is comes from the cutting alone.
+"""
+
+import numpy as np
+
+import facelab as fl
+from facelab.plots import BLACK, BLUE, GREEN, ORANGE, RED, YELLOW
+from facelab.widgets.base import LivePicture, LiveWidget, choice, slider
+
+WINDOW = 320  # pixels, side of the part of the photo that is turned
+AROUND = 3.2  # its side, in longer sides of the box
+CUTS = ("stretched", "square", "aligned")
+VERSUS = ("same cut, upright", "aligned, upright")
+LOOKS = {"stretched": (ORANGE, "s"), "square": (BLUE, "o"), "aligned": (GREEN, "^")}  # colour and marker
+
+
+def tilted(photo: np.ndarray, face: fl.Face, angle: float) -> np.ndarray:
+    """The neighbourhood of a face, turned clockwise by `angle` radians: (WINDOW, WINDOW, 3)."""
+    return fl.square_crop(photo, face, scale=AROUND, size=WINDOW, angle=-angle)
+
+
+def cut_out(photo: np.ndarray, face: fl.Face, cut: str, scale: float = 1.0) -> np.ndarray:
+    """The crop (112, 112, 3) for the embedder. `scale` enlarges the box, which alignment does not look at."""
+    if cut == "aligned":
+        return fl.align(photo, face)
+    if cut == "square":
+        return fl.square_crop(photo, face, scale=scale)
+    return fl.stretched_crop(photo, scaled(face, scale))
+
+
+def scaled(face: fl.Face, scale: float) -> fl.Face:
+    """The same face in a box `scale` times as wide and as high, about the same middle."""
+    (x, y), half = face.center, np.array([face.width, face.height]) * scale / 2
+    box = np.array([x - half[0], y - half[1], x + half[0], y + half[1]], np.float32)
+    return fl.Face(box, face.landmarks, face.score)
+
+
+def outline(face: fl.Face, cut: str, scale: float) -> np.ndarray:
+    """The corners of what is cut out, in the photo, closed: (5, 2)."""
+    if cut == "aligned":
+        import torch
+
+        from facelab.align import invert, landmark_matrices, transform_points
+
+        crop = torch.tensor([[[-0.5, -0.5], [111.5, -0.5], [111.5, 111.5], [-0.5, 111.5], [-0.5, -0.5]]])
+        return transform_points(crop.double(), invert(landmark_matrices([face])))[0].numpy()
+    width = max(face.width, face.height) if cut == "square" else face.width
+    height = max(face.width, face.height) if cut == "square" else face.height
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
+    return np.array(face.center) + corners * scale / 2 * (width, height)
+
+
+class CropWidget(LiveWidget):
+    """Sliders for the tilt of the head and the size of the box; a choice of how the face is cut out, and of what
+    it is compared with: the upright photo cut in the same way (box × 1), or the upright photo aligned.
+
+    photos     dict of name → (H, W, 3) RGB uint8; the largest face of each is used
+    threshold  drawn into the chart, cosine distance
+
+    distance   of the crop shown from the crop it is compared with; nan when no face was found
+    seen       dict of cut → list of (angle in degrees, distance): the points drawn so far
+    """
+
+    title = "Tilt and cut"
+
+    def __init__(self, photos: dict[str, np.ndarray], threshold: float):
+        self.threshold = threshold
+        self._heads = {}
+        for name, photo in photos.items():
+            face = fl.detect(photo)[0]
+            upright = tilted(photo, face, 0.0)
+            references = fl.embed([cut_out(upright, fl.detect(upright)[0], cut) for cut in CUTS])
+            self._heads[name] = (photo, face, dict(zip(CUTS, references, strict=True)))
+        self.distance = float("nan")
+        self.seen: dict[str, list[tuple[float, float]]] = {cut: [] for cut in CUTS}
+        self._series = None  # photo, scale and comparison that `seen` belongs to
+
+        self.angle = slider("tilt", -90, 90, value=0, step=1, unit="°", tip="the head's tilt, clockwise")
+        self.scale = slider("box", 0.6, 2.0, value=1.0, step=0.05, unit="× detected")
+        self.cut = choice("cut out", list(CUTS), value="square")
+        self.versus = choice("compare with", list(VERSUS))
+        self.photo = choice("photo", list(photos))
+        self._draw_background()
+        super().__init__([self.angle, self.scale, self.cut, self.versus, self.photo])
+
+    def _draw_background(self) -> None:
+        self.picture = LivePicture(11.2, 4.0)
+        photo, crop, chart = self.picture.figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
+        live = self.picture.live
+        for axes, title, side in ((photo, "photo, tilted", WINDOW), (crop, "what the embedder sees", 112)):
+            axes.set_axis_off()
+            axes.set_title(title)
+            axes.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
+        blank = np.zeros((2, 2, 3), np.uint8)
+        self._photo = live(photo.imshow(blank, extent=(-0.5, WINDOW - 0.5, WINDOW - 0.5, -0.5)))
+        self._edge = live(photo.plot([], [], color=BLACK, linewidth=4.2)[0])
+        self._outline = live(photo.plot([], [], color=YELLOW, linewidth=2.4)[0])
+        self._points = live(photo.plot([], [], "o", ms=6, mfc=YELLOW, mec=BLACK)[0])
+        self._crop = live(crop.imshow(blank, extent=(-0.5, 111.5, 111.5, -0.5)))
+
+        chart.set(xlim=(-93, 93), ylim=(-0.03, 1.05), xlabel="tilt (°)", xticks=(-90, -45, 0, 45, 90))
+        chart.set_title("cosine distance moved")
+        chart.axhline(self.threshold, color=BLACK, linestyle="--", linewidth=1.5)
+        chart.text(-91, self.threshold + 0.015, f"threshold {self.threshold:.2f}", fontsize=13)
+        self._trails = {
+            cut: live(chart.plot([], [], marker, color=colour, ms=6, label=cut)[0])
+            for cut, (colour, marker) in LOOKS.items()
+        }
+        chart.legend(loc="upper center", ncols=3, handletextpad=0.1, columnspacing=0.9, borderpad=0)
+        self._here = live(chart.plot([], [], "o", ms=15, mfc="none", mec=RED, mew=3)[0])
+
+    def update(self) -> str:
+        photo, face, references = self._heads[self.photo.value]
+        cut, scale, angle = self.cut.value, self.scale.value, self.angle.value
+        view = tilted(photo, face, np.radians(angle))
+        found = fl.detect(view)
+        self._photo.set_data(view)
+        if not found:
+            self.distance = float("nan")
+            for line in (self._edge, self._outline, self._points, self._here):
+                line.set_data([], [])
+            self._crop.set_data(np.zeros((2, 2, 3), np.uint8))
+            return f"{angle}°: the detector finds no face here."
+
+        seen = min(found, key=lambda other: np.hypot(*np.subtract(other.center, (WINDOW - 1) / 2)))
+        crop = cut_out(view, seen, cut, scale)
+        reference = references[cut if self.versus.value == VERSUS[0] else "aligned"]
+        self.distance = fl.cosine_distance(fl.embed(crop), reference)
+        self._remember(cut, angle)
+        self._crop.set_data(crop)
+        corners = outline(seen, cut, scale)
+        for line in (self._edge, self._outline):
+            line.set_data(*corners.T)
+        self._points.set_data(*seen.landmarks.T)
+        self._here.set_data([angle], [self.distance])
+        side = "beyond" if self.distance > self.threshold else "within"
+        return (
+            f"{cut} crop at {angle}°, box × {scale:.2f}: distance {self.distance:.3f}, {side} the threshold "
+            f"of {self.threshold:.2f}. It is the same picture of the same person."
+        )
+
+    def _remember(self, cut: str, angle: float) -> None:
+        """Add a point to the trail of this cut; another photo, scale or comparison begins new trails."""
+        series = (self.photo.value, self.scale.value, self.versus.value)
+        if series != self._series:
+            self._series = series
+            self.seen = {name: [] for name in CUTS}
+        self.seen[cut].append((angle, self.distance))
+        for name, line in self._trails.items():
+            line.set_data(*zip(*self.seen[name], strict=True) if self.seen[name] else ([], []))
