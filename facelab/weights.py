@@ -29,12 +29,13 @@ import json
 import math
 import os
 import pickle
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facelab.download import home
+from facelab.download import fetch, home
 from facelab.errors import WeightsError
 
 
@@ -142,6 +143,134 @@ def read(
     known = _known(name)
     _, data = _checked_bytes(known, path, sha256)
     return _parse(known, data)
+
+
+def get(
+    name: str,
+    *,
+    url: str | None = None,
+    path: str | os.PathLike | None = None,
+    sha256: str | None = None,
+    trust_first: bool = False,
+    progress: bool = True,
+    timeout: float = 30.0,
+) -> Path:
+    """Puts the weights `name` into the user's cache and returns their path. This is the only function here
+    that uses the network, and with `path` not even this one does.
+
+    Weights that are at hand and sound (in the cache, or carried by an installed package) are not fetched
+    again, unless `url` or `path` asks for it. A damaged file in the cache is replaced.
+
+    url          another address than the known one: a mirror, an internal server.
+    path         a file that you brought yourself; it is copied.
+    sha256       the hash that the file must have, for weights whose publisher states none. It is pinned in
+                 `pins.json` in the cache: from then on every other file of that name is refused.
+    trust_first  for such weights, take the first file that comes, and pin its hash. Nothing but https and the
+                 names and shapes of its tensors vouches for that file then.
+
+    Raises WeightsError.
+    """
+    import filelock
+
+    known = _known(name)
+    try:
+        _cache().mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(_cache() / "get.lock").acquire(timeout=20 * timeout):
+            return _get(known, url, path, sha256, trust_first, progress, timeout)
+    except filelock.Timeout as error:
+        raise WeightsError(
+            f"another process has been getting weights for a long time (it holds {error.lock_file}). Try "
+            "again later."
+        ) from error
+    except OSError as error:
+        raise WeightsError(
+            f"the weights {name!r} cannot be put into the cache {_cache()}: {error.strerror or error}. Make "
+            "room or check the permissions, or set FACELAB_HOME to another folder."
+        ) from error
+
+
+def _get(known, url, path, sha256, trust_first, progress, timeout) -> Path:
+    source = str(path or url or known.url)
+    if url is None and path is None:
+        with suppress(WeightsError):
+            there = find(known.name, sha256=sha256)
+            _pin(known, sha256, source)
+            return there
+    expected = _expected_hash(known, sha256)
+    if expected is None and not trust_first:
+        raise WeightsError(
+            f"nobody has published a SHA-256 of the weights {known.name!r}, so they cannot be checked. If "
+            f"somebody you trust tells you the hash, add --sha256 HASH. To take what comes from {source} and "
+            f"to refuse every change from then on, run: facelab weights get {known.name} --trust-first"
+        )
+    if path is None and (url or known.url) is None:
+        raise WeightsError(f"the weights {known.name!r} come only inside a package. Run: {_remedy(known)}")
+
+    target = _cache() / known.file_name
+    unchecked = target.with_name(target.name + ".unchecked")
+    if path is None:
+        fetch(
+            url or known.url,
+            unchecked,
+            expected,
+            known.size if known.sha256 else None,
+            max_bytes=known.size,
+            timeout=timeout,
+            progress=progress,
+            remedy="Run the command again: it goes on where it stopped. Where the network does not allow it, "
+            f"bring the file yourself and run: facelab weights get {known.name} --from FILE",
+        )
+    else:
+        data = _read_bounded(known, Path(path), "Give the path of another file.")
+        _write_atomically(unchecked, data)
+    try:
+        data = _read_bounded(known, unchecked, "Run the command again.")
+        found = hashlib.sha256(data).hexdigest()
+        if expected not in (None, found):
+            raise WeightsError(
+                f"{source} does not hold the weights {known.name!r}: expected SHA-256 {expected}, found "
+                f"{found} ({len(data):,} bytes). Give another file."
+            )
+        _parse(known, data)
+        _pin(
+            known, found, source
+        )  # before the file: after a crash in between, the next one is compared with it
+        os.replace(unchecked, target)
+    finally:
+        unchecked.unlink(missing_ok=True)
+    return target
+
+
+@dataclass(frozen=True)
+class Status:
+    """One row of `status`."""
+
+    name: str
+    state: str
+    """"ready", "missing", "damaged", or "not checked" (nobody has published or pinned its hash)."""
+    where: str
+    """The file, or "" when it is missing."""
+    bytes: int
+    licence: str
+    fix: str
+    """What is wrong and the command that mends it, or "" when all is well."""
+
+
+def status() -> list[Status]:
+    """What is there of all known weights; every file is checked. A bad file is a row, not an error."""
+    rows = []
+    for known in KNOWN.values():
+        located = _locate(known, None)
+        where, size, state, fix = "", 0, "missing", _remedy(known)
+        if located is not None:
+            where, size, state, fix = str(located[0]), located[0].stat().st_size, "ready", ""
+            try:
+                state = "ready" if _expected_hash(known, None) else "not checked"
+                _checked_bytes(known, None, None)
+            except WeightsError as error:
+                state, fix = "damaged" if state == "ready" else state, str(error)
+        rows.append(Status(known.name, state, where, size, known.licence, fix))
+    return rows
 
 
 # --- looking and checking -----------------------------------------------------------------------------------
@@ -285,6 +414,22 @@ def _pins() -> dict[str, dict]:
             f"the pinned hashes in {_pins_file()} cannot be read ({error}). Repair it, or delete it and "
             "run `facelab weights get` again."
         ) from error
+
+
+def _pin(known: WeightsFile, sha256: str | None, source: str) -> None:
+    """Writes the hash down, unless it is published or pinned already."""
+    if known.sha256 is None and sha256 is not None and _pinned(known) is None:
+        pins = {**_pins(), known.name: {"sha256": _normal_hash(sha256), "from": source}}
+        _write_atomically(_pins_file(), json.dumps(pins, indent=2, ensure_ascii=False).encode())
+
+
+def _write_atomically(target: Path, data: bytes) -> None:
+    beside = target.with_name(target.name + ".new")
+    with open(beside, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(beside, target)
 
 
 def _pinned(known: WeightsFile) -> str | None:
