@@ -40,6 +40,7 @@ from facelab.detect.resample import SummedArea, limit, limited, shrink
 WINDOW = 12  # pixels, what one cell of P-Net sees
 STRIDE = 2  # pixels from one cell of P-Net to the next
 STEP = 0.709  # from one level of the pyramid to the next: half the area
+SMALLEST = 20  # pixels: in photos that had to be shrunk, smaller faces than this are not looked for
 
 
 class PNet(nn.Module):
@@ -187,11 +188,11 @@ class MTCNN(nn.Module):
     """The detector: `detect` for photos, `heat_maps` and `stages` to look inside.
 
     min_score   O-Net's threshold: faces below it are not reported.
-    min_face    smallest face looked for, pixels of the photo (at least 12 after shrinking, P-Net's window).
-                The finest level of the pyramid depends on it, and so does the time: half the size costs four
-                times as much.
+    min_face    smallest face looked for, pixels of the photo (12, P-Net's window, is the least). The finest
+                level of the pyramid depends on it, and so does the time: half the size, four times the time.
     max_faces   at most so many a photo, the largest ones; None: all.
-    max_side    photos are shrunk to this longer side first; None: never.
+    max_side    photos are shrunk to this longer side first, and then searched for faces from 20 pixels on;
+                None: never.
     thresholds  of P-Net and R-Net.
     half        float16 inside the networks. Meant for GPUs.
     paths       files of P-Net, R-Net and O-Net; None: `facelab.weights` finds them.
@@ -369,7 +370,8 @@ class MTCNN(nn.Module):
         face probability (b, h, w) and box corrections (b, 4, h, w)."""
         alike = defaultdict(list)  # pictures of one size that begin their pyramids at one scale
         for index, (picture, scale) in enumerate(zip(pictures, scales.amax(1).tolist(), strict=True)):
-            finest = min(1.0, WINDOW / max(self.min_face * scale, WINDOW))
+            smallest = max(self.min_face * scale, min(self.min_face, SMALLEST))  # pixels of the picture
+            finest = min(1.0, WINDOW / smallest)
             alike[*picture.shape[:2], finest].append(index)
         for (height, width, scale), which in alike.items():
             stack = torch.stack([pictures[index] for index in which])

@@ -86,39 +86,46 @@ class SummedArea:
         self.height = torch.tensor([photo.shape[0] for photo in photos], device=device)
         self.width = torch.tensor([photo.shape[1] for photo in photos], device=device)
 
-    def crops(self, photo: Tensor, boxes: Tensor, size: int) -> Tensor:
+    def crops(self, photo: Tensor, squares: Tensor, size: int) -> Tensor:
         """Crops (M, size, size, 3) float32, in the photos' own 0 … 255.
 
-        photo (M,): which photo; boxes (M, 4): x1, y1, x2, y2 in edge coordinates. A crop's pixel is the mean
-        over its part of the box when that part is larger than a pixel of the photo, and over one pixel's
-        width around its centre when it is smaller, which is bilinear interpolation.
+        photo (M,): which photo; squares (M, 4): x1, y1, x2, y2 in edge coordinates. A crop's pixel is the
+        mean over its part of the square when that part is at least as wide as a pixel of the photo, and over
+        one pixel's width around its centre when it is narrower, which is bilinear interpolation.
         """
-        boxes = boxes.double()
-        center = (torch.arange(size, dtype=torch.float64, device=boxes.device) + 0.5) / size  # (S,) 0 … 1
-        columns = self._cells(boxes[:, 0], boxes[:, 2], center, self.width[photo])
-        rows = self._cells(boxes[:, 1], boxes[:, 3], center, self.height[photo])
+        low, side = squares[:, :2].double(), (squares[:, 2:] - squares[:, :2]).double()  # x, y
+        wide = side[:, 0] >= size
+        crops = torch.empty((len(photo), size, size, 3), device=squares.device)
 
-        # S at all crossings of the cells' edges, interpolated along x, then along y.
-        x, fx, cell_width = columns  # (M, 2S) whole part and fraction of the edges; (M, 1) size of a cell
-        y, fy, cell_height = rows
+        # Wide: each cell begins where the one before it ends.
+        edges = torch.arange(size + 1, dtype=torch.float64, device=squares.device) / size
+        edges = low[wide, :, None] + side[wide, :, None] * edges  # (m, 2, size + 1)
+        crops[wide] = self._means(photo[wide], edges, every=1)
+
+        # Narrow: cells around the centres, overlapping; between two of them lies a piece that nobody needs.
+        centers = (torch.arange(size, dtype=torch.float64, device=squares.device) + 0.5) / size
+        centers = low[~wide, :, None] + side[~wide, :, None] * centers  # (m, 2, size)
+        edges = torch.stack((centers - 0.5, centers + 0.5), dim=-1).flatten(2)  # (m, 2, 2·size)
+        crops[~wide] = self._means(photo[~wide], edges, every=2)
+        return crops
+
+    def _means(self, photo: Tensor, edges: Tensor, every: int) -> Tensor:
+        """Means over the cells between consecutive edges (M, 2, E) in x and in y, of which each `every`-th is
+        wanted. Parts of a cell outside the photo count as black."""
+        sizes = torch.stack((self.width[photo], self.height[photo]), dim=1)[:, :, None].double()  # (M, 2, 1)
+        inside = edges.clamp(min=0).minimum(sizes)
+        whole = inside.floor().minimum(sizes - 1)  # so that whole + 1 is a corner, too
+        (fx, fy), (x, y) = (inside - whole).unbind(1), whole.long().unbind(1)  # each (M, E)
+
+        # S at all crossings of the edges, interpolated along x, then along y.
         stride = self.width[photo, None] + 1
-        line = self.start[photo, None] + y * stride  # (M, 2S)
+        line = self.start[photo, None] + y * stride  # (M, E)
 
-        def at(line: Tensor) -> Tensor:
-            left = line[:, :, None] + x[:, None, :]  # (M, 2S, 2S)
-            return torch.lerp(self.sums[left], self.sums[left + 1], fx[:, None, :, None])
+        def along_x(line: Tensor) -> Tensor:
+            corner = line[:, :, None] + x[:, None, :]  # (M, E, E)
+            return torch.lerp(self.sums[corner], self.sums[corner + 1], fx[:, None, :, None])
 
-        sums = torch.lerp(at(line), at(line + stride), fy[:, :, None, None])  # (M, 2S, 2S, 3)
-        sums = sums[:, size:] - sums[:, :size]  # lower edges − upper edges
-        sums = sums[:, :, size:] - sums[:, :, :size]  # right edges − left edges
-        return (sums / (cell_width * cell_height)[:, :, None, None]).float()
-
-    @staticmethod
-    def _cells(low: Tensor, high: Tensor, center: Tensor, limit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Both edges of every cell along one axis, clipped to the photo, as whole part and fraction."""
-        middle = low[:, None] + (high - low)[:, None] * center  # (M, S)
-        cell = ((high - low) / len(center)).clamp(min=1)[:, None]  # (M, 1)
-        edges = torch.cat((middle - cell / 2, middle + cell / 2), dim=1)  # (M, 2S)
-        edges = edges.clamp(min=0).minimum(limit[:, None].double())
-        whole = edges.floor().minimum(limit[:, None].double() - 1)  # so that whole + 1 is inside the table
-        return whole.long(), edges - whole, cell
+        sums = torch.lerp(along_x(line), along_x(line + stride), fy[:, :, None, None])  # (M, E, E, 3)
+        sums = sums.diff(dim=1)[:, ::every].diff(dim=2)[:, :, ::every]
+        width, height = edges.diff(dim=2)[:, :, ::every].unbind(1)
+        return (sums / (height[:, :, None] * width[:, None, :])[..., None]).float()
