@@ -38,13 +38,15 @@ def machine(device: str | torch.device = "cpu") -> str:
 
 
 def time_alternately(
-    tasks: dict[str, Callable[[], object]], *, rounds: int = 7, warm_up: int = 1
+    tasks: dict[str, Callable[[], object]], *, rounds: int = 7, warm_up: int = 1, pause: float = 0.02
 ) -> dict[str, list[float]]:
     """Seconds of each call of each task, in the order A B C A B C …
 
     Taking turns spreads whatever else the machine is doing over all tasks alike, so that ratios
-    stay meaningful even where the absolute times do not. Tasks that use a GPU must wait for it
-    themselves (`torch.cuda.synchronize`).
+    stay meaningful even where the absolute times do not. Between two tasks `pause` seconds go by: the
+    thread pools of torch, onnxruntime and OpenCV keep their threads spinning for a while after work is
+    done, and would take the cores from whoever is next. Tasks that use a GPU must wait for it themselves
+    (`torch.cuda.synchronize`).
     """
     for _ in range(warm_up):
         for task in tasks.values():
@@ -52,6 +54,7 @@ def time_alternately(
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, task in tasks.items():
+            time.sleep(pause)
             start = time.perf_counter()
             task()
             seconds[name].append(time.perf_counter() - start)
