@@ -41,7 +41,7 @@ IMAGE_SUFFIXES = frozenset(
 being told is better than missing photos without a word."""
 
 # Only these of PIL's formats are opened: some of the others start programs (EPS) or are no photos (ICO, WMF).
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "HEIF")
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "PPM", "AVIF")
 
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
@@ -388,7 +388,7 @@ def _from_array(source: np.ndarray | torch.Tensor, name: str) -> np.ndarray:
     if array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)
     if array.shape[2] == 4:
-        return _over_white(array)
+        array = _over_white(array)
     return np.array(array, order="C")
 
 
