@@ -129,7 +129,7 @@ def on_lfw(lfw, pairs, chosen: np.ndarray, with_steps: bool) -> None:
     photos = [(read_image(lfw.paths[first[i]]), read_image(lfw.paths[second[i]])) for i in chosen]
     ours, theirs = compare(photos, "LFW")
 
-    def accuracy(distances: np.ndarray) -> str:
+    def accuracy(distances: np.ndarray, same: np.ndarray, folds: np.ndarray) -> str:
         folded = k_fold_accuracy(-distances, same, folds)
         return f"{100 * folded.mean:.2f} ± {100 * folded.standard_error:.2f}"
 
@@ -140,7 +140,13 @@ def on_lfw(lfw, pairs, chosen: np.ndarray, with_steps: bool) -> None:
         right = 100 * np.mean((distances <= threshold) == same)
         missed = sum(isinstance(answer, Exception) for answer, _ in answers)
         rows.append(
-            [name, accuracy(distances), f"{right:.2f} (≤ {threshold:.3f})", missed, milliseconds(answers)]
+            [
+                name,
+                accuracy(distances, same, folds),
+                f"{right:.2f} (≤ {threshold:.3f})",
+                missed,
+                milliseconds(answers),
+            ]
         )
     ratios = [b / a for (_, a), (_, b) in zip(ours, theirs, strict=True)]
     report(
@@ -164,22 +170,17 @@ def on_lfw(lfw, pairs, chosen: np.ndarray, with_steps: bool) -> None:
 
     # LFW means the face in the middle of the photo; DeepFace takes whichever two faces are closest.
     pipe = Pipeline(device="cpu", faces="central")
-    walks = []
-    for pair, (answer, _) in zip(tqdm(photos, desc="steps"), theirs, strict=True):
-        if not isinstance(answer, Exception):
-            walks.append(timed(lambda pair=pair, answer=answer: peers.steps(*pair, pipe, answer))[0])
-        else:
-            walks.append(answer)
-    names = next([step.name for step in walk] for walk in walks if isinstance(walk, list))
-    by_step = np.array(
-        [[step.distance for step in walk] if isinstance(walk, list) else [2.0] * len(names) for walk in walks]
-    )
+    found = [row for row, (answer, _) in enumerate(theirs) if not isinstance(answer, Exception)]
+    walks = [peers.steps(*photos[row], pipe, theirs[row][0]) for row in tqdm(found, desc="steps")]
+    names = [step.name for step in walks[0]]
+    by_step = np.array([[step.distance for step in walk] for walk in walks])
+    same, folds = same[found], folds[found]
     gap = np.abs(by_step[:, 1] - by_step[:, 0])
     report(
-        "From DeepFace's crop to five points, one change at a time, on those pairs",
+        f"From DeepFace's crop to five points, one by one ({len(found)} pairs: where it finds faces)",
         ["step", "mean distance, same person", "different people", "accuracy %, best threshold"],
         [
-            [name, f"{column[same].mean():.3f}", f"{column[~same].mean():.3f}", accuracy(column)]
+            [name, f"{column[same].mean():.3f}", f"{column[~same].mean():.3f}", accuracy(column, same, folds)]
             for name, column in zip(names, by_step.T, strict=True)
         ],
         notes=[

@@ -277,7 +277,7 @@ def steps(a: Any, b: Any, pipe: Pipeline | None = None, answer: DeepFaceResult |
     angle = eye_angle(np.stack([face.landmarks for face in ours]))
     walk = [
         ("its crop, remade with facelab's warp and networks", remade(theirs)),
-        ("detected without a border, coordinates not cut to whole pixels", remade(ours)),
+        ("from facelab's own detection: no border, no whole pixels", remade(ours)),
         ("a square around the box: photo where the black bars were", _warp(photos, square_matrices(ours))),
         ("the square turned until the eyes are level", _warp(photos, square_matrices(ours, angle=angle))),
         ("five points onto five places: facelab", _warp(photos, landmark_matrices(ours))),
