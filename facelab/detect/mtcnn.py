@@ -343,7 +343,7 @@ class MTCNN(nn.Module):
     @property
     def _pixels_at_once(self) -> int:
         """Pixels of photos that go through the cascade together: bounds the memory."""
-        return 1 << 21 if self.device.type == "cpu" else 1 << 24
+        return 1 << 20 if self.device.type == "cpu" else 1 << 24
 
     def _cascade(self, photos: list[Tensor]) -> list[tuple[Candidates, Candidates]]:
         """The three stages' answers (what was looked at, what was kept), in the pixels of the photos."""

@@ -52,15 +52,15 @@ def _shrink(x: Tensor, axis: int, size: int) -> Tensor:
     if size == old:
         return x.float()
     step = old / size
-    low = torch.arange(size, dtype=torch.float64) * step
+    low = torch.arange(size, dtype=torch.float64, device=x.device) * step
     first = low.floor()
     shape = [-1 if a == axis else 1 for a in range(x.ndim)]
     total = None
     for tap in range(int(step) + 2):
         begin = first + tap  # (size,) this tap reads the input that covers [begin, begin + 1)
         covered = torch.minimum(begin + 1, low + step) - torch.maximum(begin, low)
-        weight = (covered.clamp(min=0) / step).to(x.device, torch.float32).view(shape)
-        inputs = x.index_select(axis, begin.clamp(max=old - 1).long().to(x.device)).float().mul_(weight)
+        weight = (covered.clamp(min=0) / step).float().view(shape)
+        inputs = x.index_select(axis, begin.clamp(max=old - 1).long()).float().mul_(weight)
         total = inputs if total is None else total.add_(inputs)
     return total
 
