@@ -1,5 +1,6 @@
 """Matrices against independent formulas, `warp` against a float64 loop and against OpenCV."""
 
+import importlib
 import math
 
 import cv2
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from facelab import align
 from facelab.detect.face import Face
 
+align = importlib.import_module("facelab.align")  # the module; `facelab.align` is the function fl.align
 TEMPLATE = align.TEMPLATES["112x112"]
 
 
