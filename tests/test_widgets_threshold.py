@@ -61,6 +61,8 @@ def test_false_alarms_grow_with_the_number_of_people_searched(widget):
     widget.use.value = 100_000
     assert widget.error is None
     assert f"100,000 strangers: {count(100_000 * widget.fmr)} false alarms" in widget.line.value
+    widget.use.value = 1
+    assert f"probability {count(widget.fmr)}" in widget.line.value
 
 
 def test_the_painted_error_grows_with_the_slider(widget):

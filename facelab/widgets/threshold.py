@@ -116,7 +116,7 @@ class Threshold(LiveWidget):
             wrong = above.stairs(density, edges, fill=True, color=colour, edgecolor=BLACK)
             self.errors.append(self.picture.live(wrong))
         above.set(xlim=(LOW, HIGH), ylim=(0, None), yticks=[], ylabel="density")
-        above.legend(loc="upper left")
+        above.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         for errors, pairs, colour, dashes, label in (
             (self.missed, self.pairs[0], BLUE, "-", "FNMR: missed"),
             (self.matched, self.pairs[1], ORANGE, "--", "FMR: let through"),
@@ -153,10 +153,13 @@ class Threshold(LiveWidget):
             dot.set_data([t], [shown(rate)])
         self.tag.set(x=t, text=f"{t:.3f}")
         matched, missed, people = self.matched[self.place], self.missed[self.place], self.use.value
-        who = "1 stranger" if people == 1 else f"{people:,} strangers"
+        alarms = count(people * fmr)
+        if people == 1:
+            meaning = f"One stranger's one try succeeds with probability {alarms}."
+        else:
+            meaning = f"One photo compared with {people:,} strangers: {alarms} false alarms expected."
         genuine, impostor = self.pairs
         return (
             f"At {t:.3f}: {missed:,} of {genuine:,} same-person pairs are missed (FNMR {one_in(fnmr)}), "
-            f"{matched:,} of {impostor:,} different-people pairs get through (FMR {one_in(fmr)}). "
-            f"One photo against {who}: {count(people * fmr)} false alarms expected."
+            f"{matched:,} of {impostor:,} different-people pairs get through (FMR {one_in(fmr)}). " + meaning
         )
