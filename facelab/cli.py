@@ -116,8 +116,9 @@ def embed(
     if out.exists() and not force:
         raise FacelabError(f"{out}: is there already. Give another name, or --force to write over it.")
     pipe = Pipeline(detector.value, embedder.value, device, batch_size, mirror=mirror)
+    results = pipe(folder)
     typer.echo(repr(pipe), err=True)
-    written = write(pipe(folder), out, pipe)
+    written = write(results, out, pipe)
     for _, reason in written.failed:
         typer.echo(f"  {reason}", err=True)
     state = "" if written.complete else " (stopped early; what was done so far)"

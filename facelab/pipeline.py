@@ -212,7 +212,7 @@ class Pipeline:
                 self._pick(faces, photo)
                 for faces, photo in zip(self.detector.detect(tensors), tensors, strict=True)
             ]
-            crops = self._cut(tensors, found)
+            crops = self._cut(tensors, found).to(self.device)  # without a photo there is no device to be on
             vectors = self.embedder(crops, mirror=self.mirror)
         except torch.OutOfMemoryError as error:
             raise DeviceError(
@@ -330,7 +330,7 @@ def _sources(photos: str | PathLike | Iterable[Source]) -> Iterable[Source]:
         folder = Path(photos)
         if not folder.is_dir():
             raise ImageError(
-                f"{folder}: not a folder. Give a folder, or a list of photos: pipe([{str(folder)!r}])."
+                f"{folder}: not a folder. Give a folder of photos, or (in Python) a list of them."
             )
         return walk_images(folder)
     return photos
