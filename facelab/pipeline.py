@@ -126,7 +126,7 @@ class Pipeline:
     mirror      average each vector with that of the mirrored crop: twice the time, a little more accurate
     crop        "aligned" (five landmarks), or "square", "stretched", "letterboxed" to see what those cost
     faces       "all" faces of a photo, only the "largest", or only the most "central" one (as LFW means it)
-    half        half precision; None means: on a GPU yes, on a CPU no
+    half        half precision in the embedder; None means: on a GPU yes, on a CPU no
     workers     threads that decode photos ahead of the device; None means one for each CPU core
 
     Raises WeightsError when weights are missing or damaged, DeviceError for a device that is not there.
