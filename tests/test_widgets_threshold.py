@@ -74,7 +74,7 @@ def test_the_painted_error_grows_with_the_slider(widget):
 
 def test_the_slider_starts_at_the_nearest_step(distances):
     assert Threshold(*distances, value=0.5932).threshold.value == 0.595
-    assert Threshold(*distances, value=0.01).threshold.value == 0.2
+    assert Threshold(*distances, value=1.5).threshold.value == 1.2
 
 
 def test_a_distance_at_the_threshold_counts_as_below_it():

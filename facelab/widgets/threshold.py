@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator
 from facelab.plots import BLACK, BLUE, ORANGE, style
 from facelab.widgets.base import LivePicture, LiveWidget, choice, slider
 
-LOW, HIGH, STEP = 0.2, 1.2, 0.005
+LOW, HIGH, STEP = 0.0, 1.2, 0.005
 BIN = 0.02  # width of a bar; a multiple of STEP
 
 USES = (
