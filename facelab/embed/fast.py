@@ -37,46 +37,38 @@ def accelerate(net: nn.Module, device: torch.device, dtype: torch.dtype = torch.
                 conv = fold_convolution(conv, norm)
                 setattr(module, conv_name, PackedConv2d(conv) if packs else conv)
                 setattr(module, norm_name, nn.Identity())
-    before, linear, after = net.HEAD
-    folded = fold_head(getattr(net, before), getattr(net, linear), getattr(net, after))
+    before, _, after = net.HEAD
+    fold_head(*(getattr(net, name) for name in net.HEAD))
     setattr(net, before, nn.Identity())
-    setattr(net, linear, folded)
     setattr(net, after, nn.Identity())
     return net.to(device, dtype, memory_format=torch.channels_last)
 
 
 def _affine(norm: nn.BatchNorm2d | nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    """A batch norm in use as x · scale + shift, (C,) each, in float64 so that folding costs no precision."""
+    """A batch norm in use as x · scale + shift, (C,) each, in float64."""
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     return scale, norm.bias.double() - norm.running_mean.double() * scale
 
 
 def fold_convolution(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """norm(conv(x)) as one convolution with a bias. The convolution must have no bias of its own."""
+    """Turn `conv`, which must have no bias, into norm(conv(x)), and return it."""
     scale, shift = _affine(norm)
-    folded = nn.Conv2d(
-        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, groups=conv.groups
-    ).requires_grad_(False)
-    folded.weight.copy_(conv.weight.double() * scale[:, None, None, None])
-    folded.bias.copy_(shift)
-    return folded
+    conv.weight.mul_(scale.float()[:, None, None, None])
+    conv.bias = nn.Parameter(shift.float(), requires_grad=False)
+    return conv
 
 
 def fold_head(before: nn.BatchNorm2d, linear: nn.Linear, after: nn.BatchNorm1d) -> nn.Linear:
-    """after(linear(before(x).flatten(1))) as one linear layer on x.flatten(1).
+    """Turn `linear` into after(linear(before(x).flatten(1))), for x.flatten(1), and return it.
 
     Unlike a convolution with zero padding, a linear layer lets a batch norm before it be folded as well.
     """
-    scale, shift = _affine(before)
-    pixels = linear.in_features // len(scale)
-    weight, bias = linear.weight.double(), linear.bias.double()
-    bias = bias + weight @ shift.repeat_interleave(pixels)
-    weight = weight * scale.repeat_interleave(pixels)
-    scale, shift = _affine(after)
-    folded = nn.Linear(linear.in_features, linear.out_features).requires_grad_(False)
-    folded.weight.copy_(weight * scale[:, None])
-    folded.bias.copy_(bias * scale + shift)
-    return folded
+    (scale, shift), (last_scale, last_shift) = _affine(before), _affine(after)
+    weight = linear.weight.view(linear.out_features, len(scale), -1)  # (outputs, channels, pixels), a view
+    bias = linear.bias + weight.sum(2, dtype=torch.float64) @ shift
+    linear.bias.copy_(bias * last_scale + last_shift)
+    weight.mul_((last_scale[:, None] * scale).float()[:, :, None])
+    return linear
 
 
 def can_pack() -> bool:
