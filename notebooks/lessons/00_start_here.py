@@ -385,15 +385,17 @@ print(np.sort(np.partition(strangers, 12)[:12]).round(2))
 # %% [markdown]
 # Distances near 0 between *different* people! We looked at these photos. The first four pairs are **one
 # photo, filed under two names**. After them come people under two spellings of their name, twins, and
-# sisters. So out there the test measures its own mistakes, and beyond about 1 in 100,000 LFW cannot be
-# asked. Every test has such a floor. A figure below it is a wish.
+# sisters. So out there the test measures its own mistakes (the dashed line in the widget bends near 0.5 and
+# runs flat below), and beyond about 1 in 100,000 LFW cannot be asked. Every test has such a floor. A figure
+# below it is a wish.
 #
-# **For a search**, everybody in the database is a chance for a false alarm. Of $N$ strangers about $N \cdot
-# \mathrm{FMR}$ match: choose "a search among 100,000 people" in the widget and read the number. At an FMR of
-# 1 in 1,000 that is 100 innocent people *for each photo*. For a missing child one may want just that: a list
-# of 100 photos that a human looks through, because a missed child is the worse error. It is only bearable
-# because **nobody on the list is accused of anything**. (And it works worse than this picture shows: LFW has
-# next to no children, and NIST found more false matches among children than among adults [1].)
+# **For a search**, everybody in the database is a chance for a false alarm. Of $N$ strangers about
+# $N\!\cdot\!\mathrm{FMR}$ match: choose "a search among 100,000 people" in the widget and read the number.
+# At an FMR of 1 in 1,000 that is 100 innocent people *for each photo*. For a missing child one may want just
+# that: a list of 100 photos that a human looks through, because a missed child is the worse error. It is
+# only bearable because **nobody on the list is accused of anything**. (And it works worse than this picture
+# shows: LFW has next to no children, and NIST found more false matches among children than among adults
+# [1].)
 #
 # There is no right threshold. There is one that fits *the cost of each error, the number of people compared,
 # and what happens after a match*. Whoever tells you "accuracy 99 %" has told you none of these.
@@ -442,8 +444,9 @@ distances = 1 - gallery @ vector
 print(f"nearest: {names[distances.argmin()]} at {distances.min():.2f}; threshold {threshold:.2f}")
 
 # %% [markdown]
-# Somebody is always nearest. In a **closed set**, where whoever comes is sure to be enrolled, that is fine.
-# In an **open set** (every real door) the threshold must be asked as well, and the answer may be *nobody*.
+# Somebody is always nearest, and here she is a stranger only by a hair. In a **closed set**, where whoever
+# comes is sure to be enrolled, that is fine. In an **open set** (every real door) the threshold must be
+# asked as well, and the answer may be *nobody*.
 #
 # ### Exercise 00.4 · Who is it, or nobody?
 #
