@@ -23,6 +23,7 @@ import argparse
 import base64
 import hashlib
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -119,6 +120,8 @@ def build(source: Path, edition: str):
 
 def execute(notebook, folder: Path) -> None:
     """Run every cell in a fresh kernel, in the folder where the notebook will lie."""
+    # One thread: the same digits on any number of cores, and no quarrel over them with whatever else runs.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
@@ -134,7 +137,7 @@ def execute(notebook, folder: Path) -> None:
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError) as error:
-        raise LessonError(str(error)) from error
+        raise LessonError(re.sub(r"\x1b\[[0-9;]*m", "", str(error))) from error  # without terminal colours
 
 
 def still(output) -> list:

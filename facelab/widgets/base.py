@@ -9,7 +9,8 @@ A widget subclasses `LiveWidget`, builds its controls and a `LivePicture`, and w
         def __init__(self, photo):
             self.angle = slider("angle", -90, 90, value=0, step=1, unit="°")
             self.picture = LivePicture(9, 4)
-            axes = self.picture.figure.add_subplot()
+            with self.picture.styled():
+                axes = self.picture.figure.add_subplot()
             self.crop = self.picture.live(axes.imshow(photo))  # redrawn at each change, the rest only once
             super().__init__([self.angle])
 
@@ -105,11 +106,15 @@ class LivePicture:
     """
 
     def __init__(self, width: float = 9.0, height: float = 4.0, layout: str = "constrained"):
-        with mpl.rc_context(style()):
+        with self.styled():
             self.figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
         self.canvas = FigureCanvasAgg(self.figure)
         self.artists: list[Artist] = []
         self._background = None
+
+    def styled(self):
+        """`with picture.styled():` around the making of axes and text gives them the course's look."""
+        return mpl.rc_context(style())
 
     def live(self, artist: Artist) -> Artist:
         """Have this artist redrawn at every `png()`. Returns it."""
@@ -124,11 +129,11 @@ class LivePicture:
     def png(self) -> bytes:
         """The picture as it is now."""
         if self._background is None:
-            with mpl.rc_context(style()):
+            with self.styled():
                 self.canvas.draw()  # with constrained layout: it finds a place for everything
             self._background = self.canvas.copy_from_bbox(self.figure.bbox)
         self.canvas.restore_region(self._background)
-        with mpl.rc_context(style()):
+        with self.styled():
             for artist in self.artists:
                 artist.axes.draw_artist(artist) if artist.axes else self.figure.draw_artist(artist)
         buffer = io.BytesIO()

@@ -5,17 +5,28 @@ it finds, and the embedder says how far that crop lies from a crop of the uprigh
 the same person. Whatever distance there is comes from the cutting alone.
 """
 
+import functools
+
 import numpy as np
+import torch
 
 import facelab as fl
-from facelab.plots import BLACK, BLUE, GREEN, ORANGE, RED, YELLOW
+from facelab.align import invert, landmark_matrices, transform_points
+from facelab.detect import load
+from facelab.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW
 from facelab.widgets.base import LivePicture, LiveWidget, choice, slider
 
 WINDOW = 320  # pixels, side of the part of the photo that is turned
 AROUND = 3.2  # its side, in longer sides of the box
-CUTS = ("stretched", "square", "aligned")
 VERSUS = ("same cut, upright", "aligned, upright")
-LOOKS = {"stretched": (ORANGE, "s"), "square": (BLUE, "o"), "aligned": (GREEN, "^")}  # colour and marker
+LOOKS = {  # colour and marker of each cut
+    "stretched": (ORANGE, "s"),
+    "square": (BLUE, "o"),
+    "aligned (YuNet)": (PURPLE, "v"),
+    "aligned (MTCNN)": (GREEN, "^"),
+}
+CUTS = tuple(LOOKS)
+ALIGNED = CUTS[-1]  # what "aligned, upright" means
 
 
 def tilted(photo: np.ndarray, face: fl.Face, angle: float) -> np.ndarray:
@@ -23,9 +34,25 @@ def tilted(photo: np.ndarray, face: fl.Face, angle: float) -> np.ndarray:
     return fl.square_crop(photo, face, scale=AROUND, size=WINDOW, angle=-angle)
 
 
+@functools.cache
+def detector(cut: str):
+    """The detector whose boxes and points a cut goes by.
+
+    In the window a face is some 100 pixels high, so MTCNN need not look for small ones: that makes it quick.
+    """
+    return load("mtcnn", min_face=64) if "MTCNN" in cut else load("yunet")
+
+
+def find(view: np.ndarray, cut: str) -> fl.Face | None:
+    """The face nearest the middle of the window, by the detector that belongs to the cut."""
+    found = detector(cut).detect([view])[0]
+    middle = (WINDOW - 1) / 2
+    return min(found, key=lambda face: np.hypot(*np.subtract(face.center, middle)), default=None)
+
+
 def cut_out(photo: np.ndarray, face: fl.Face, cut: str, scale: float = 1.0) -> np.ndarray:
     """The crop (112, 112, 3) for the embedder. `scale` enlarges the box, which alignment does not look at."""
-    if cut == "aligned":
+    if cut.startswith("aligned"):
         return fl.align(photo, face)
     if cut == "square":
         return fl.square_crop(photo, face, scale=scale)
@@ -41,11 +68,7 @@ def scaled(face: fl.Face, scale: float) -> fl.Face:
 
 def outline(face: fl.Face, cut: str, scale: float) -> np.ndarray:
     """The corners of what is cut out, in the photo, closed: (5, 2)."""
-    if cut == "aligned":
-        import torch
-
-        from facelab.align import invert, landmark_matrices, transform_points
-
+    if cut.startswith("aligned"):
         crop = torch.tensor([[[-0.5, -0.5], [111.5, -0.5], [111.5, 111.5], [-0.5, 111.5], [-0.5, -0.5]]])
         return transform_points(crop.double(), invert(landmark_matrices([face])))[0].numpy()
     width = max(face.width, face.height) if cut == "square" else face.width
@@ -55,14 +78,14 @@ def outline(face: fl.Face, cut: str, scale: float) -> np.ndarray:
 
 
 class CropWidget(LiveWidget):
-    """Sliders for the tilt of the head and the size of the box; a choice of how the face is cut out, and of what
-    it is compared with: the upright photo cut in the same way (box × 1), or the upright photo aligned.
+    """Sliders for the tilt of the head and the size of the box; a choice of how the face is cut out, and of
+    what it is compared with: the upright photo cut in the same way (box × 1), or the upright photo aligned.
 
     photos     dict of name → (H, W, 3) RGB uint8; the largest face of each is used
     threshold  drawn into the chart, cosine distance
 
     distance   of the crop shown from the crop it is compared with; nan when no face was found
-    seen       dict of cut → list of (angle in degrees, distance): the points drawn so far
+    seen       dict of cut → {tilt in degrees: distance}, the points drawn so far
     """
 
     title = "Tilt and cut"
@@ -73,10 +96,10 @@ class CropWidget(LiveWidget):
         for name, photo in photos.items():
             face = fl.detect(photo)[0]
             upright = tilted(photo, face, 0.0)
-            references = fl.embed([cut_out(upright, fl.detect(upright)[0], cut) for cut in CUTS])
+            references = fl.embed([cut_out(upright, find(upright, cut), cut) for cut in CUTS])
             self._heads[name] = (photo, face, dict(zip(CUTS, references, strict=True)))
         self.distance = float("nan")
-        self.seen: dict[str, list[tuple[float, float]]] = {cut: [] for cut in CUTS}
+        self.seen: dict[str, dict[int, float]] = {cut: {} for cut in CUTS}
         self._series = None  # photo, scale and comparison that `seen` belongs to
 
         self.angle = slider("tilt", -90, 90, value=0, step=1, unit="°", tip="the head's tilt, clockwise")
@@ -84,11 +107,12 @@ class CropWidget(LiveWidget):
         self.cut = choice("cut out", list(CUTS), value="square")
         self.versus = choice("compare with", list(VERSUS))
         self.photo = choice("photo", list(photos))
-        self._draw_background()
+        self.picture = LivePicture(11.2, 4.0)
+        with self.picture.styled():
+            self._draw_background()
         super().__init__([self.angle, self.scale, self.cut, self.versus, self.photo])
 
     def _draw_background(self) -> None:
-        self.picture = LivePicture(11.2, 4.0)
         photo, crop, chart = self.picture.figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
         live = self.picture.live
         for axes, title, side in ((photo, "photo, tilted", WINDOW), (crop, "what the embedder sees", 112)):
@@ -102,33 +126,32 @@ class CropWidget(LiveWidget):
         self._points = live(photo.plot([], [], "o", ms=6, mfc=YELLOW, mec=BLACK)[0])
         self._crop = live(crop.imshow(blank, extent=(-0.5, 111.5, 111.5, -0.5)))
 
-        chart.set(xlim=(-93, 93), ylim=(-0.03, 1.05), xlabel="tilt (°)", xticks=(-90, -45, 0, 45, 90))
-        chart.set_title("cosine distance moved")
+        chart.set(xlim=(-93, 93), ylim=(-0.03, 1.45), xlabel="tilt (°)", ylabel="cosine distance")
+        chart.set(xticks=(-90, -45, 0, 45, 90), yticks=(0, 0.5, 1), title="how far the vector moved")
         chart.axhline(self.threshold, color=BLACK, linestyle="--", linewidth=1.5)
         chart.text(-91, self.threshold + 0.015, f"threshold {self.threshold:.2f}", fontsize=13)
         self._trails = {
-            cut: live(chart.plot([], [], marker, color=colour, ms=6, label=cut)[0])
+            cut: live(chart.plot([], [], marker + "-", color=colour, ms=6, lw=1, label=cut)[0])
             for cut, (colour, marker) in LOOKS.items()
         }
-        chart.legend(loc="upper center", ncols=3, handletextpad=0.1, columnspacing=0.9, borderpad=0)
+        chart.legend(loc="upper center", ncols=2, handletextpad=0.3, columnspacing=0.9, borderpad=0)
         self._here = live(chart.plot([], [], "o", ms=15, mfc="none", mec=RED, mew=3)[0])
 
     def update(self) -> str:
         photo, face, references = self._heads[self.photo.value]
         cut, scale, angle = self.cut.value, self.scale.value, self.angle.value
         view = tilted(photo, face, np.radians(angle))
-        found = fl.detect(view)
+        seen = find(view, cut)
         self._photo.set_data(view)
-        if not found:
+        if seen is None:
             self.distance = float("nan")
             for line in (self._edge, self._outline, self._points, self._here):
                 line.set_data([], [])
             self._crop.set_data(np.zeros((2, 2, 3), np.uint8))
             return f"{angle}°: the detector finds no face here."
 
-        seen = min(found, key=lambda other: np.hypot(*np.subtract(other.center, (WINDOW - 1) / 2)))
         crop = cut_out(view, seen, cut, scale)
-        reference = references[cut if self.versus.value == VERSUS[0] else "aligned"]
+        reference = references[cut if self.versus.value == VERSUS[0] else ALIGNED]
         self.distance = fl.cosine_distance(fl.embed(crop), reference)
         self._remember(cut, angle)
         self._crop.set_data(crop)
@@ -148,7 +171,8 @@ class CropWidget(LiveWidget):
         series = (self.photo.value, self.scale.value, self.versus.value)
         if series != self._series:
             self._series = series
-            self.seen = {name: [] for name in CUTS}
-        self.seen[cut].append((angle, self.distance))
+            self.seen = {name: {} for name in CUTS}
+        self.seen[cut][angle] = self.distance
         for name, line in self._trails.items():
-            line.set_data(*zip(*self.seen[name], strict=True) if self.seen[name] else ([], []))
+            tilts = sorted(self.seen[name])
+            line.set_data(tilts, [self.seen[name][tilt] for tilt in tilts])

@@ -1,0 +1,540 @@
+# %% [markdown]
+# # 05 · Detect, crop, rotate
+#
+# Before a network can say *who*, something has to say *where*: find the face, cut it out, turn it upright.
+# It looks like plumbing, and decides more than anything else in the pipeline: measured on the 6,000 pairs
+# of LFW with one and the same embedder, a box stretched to a square is right on 83.2 % of the pairs, a
+# square box on 88.3 %, a face aligned by five points on 99.4 %.
+#
+# **Goals.** Afterwards you can
+#
+# - say what each network of MTCNN's cascade throws away, and where YuNet's maps light up;
+# - read RetinaFace's multi-task loss term by term, and count what its feature pyramid judges;
+# - cut a square that never leaves the photo, and turn a head upright;
+# - derive the five-point similarity, and say what it saves.
+#
+# **Prerequisites.** Lesson 00. A convolution, the complex numbers.
+#
+# **Minutes.** 60, with the exercises 90.
+#
+# **Words.** The slides write *Detection*, *Bounding Box* and *Cropping* in English; detecting a face is
+# 얼굴 검출 in Korean and 顔検出 in Japanese. The five points are facial landmarks, 顔ランドマーク; moving
+# them to fixed places is a similarity transform, 相似変換, and all of this together is the preprocessing,
+# 前処理.
+
+# %%
+import facelab as fl
+import numpy as np
+from facelab import exercises, plots, portraits
+
+plots.use_style()
+
+# %% [markdown]
+# ## 1 · What a detector answers
+#
+# A list of faces. Each has a **box**, five **landmarks** and a **score** between 0 and 1.
+
+# %%
+collins, hopper = portraits.collins(), portraits.hopper()
+found = [fl.detect(collins), fl.detect(hopper)]
+_ = plots.show([collins, hopper], ["Eileen Collins", "Grace Hopper"], faces=found, height=4.6)
+
+# %%
+face = found[0][0]
+print("box       ", face.box.round(1), f"= {face.width:.0f} wide, {face.height:.0f} high")
+for name, (x, y) in zip(fl.LANDMARKS, face.landmarks, strict=True):
+    print(f"{name:19} x = {x:5.1f}   y = {y:5.1f}")
+
+# %% [markdown]
+# x runs to the right, y **downwards**, and (0, 0) is the centre of the first pixel. *Right* and *left* are
+# the person's own, so the right eye is the one on the left of the photo.
+
+# %% [markdown]
+# ## 2 · MTCNN: three networks, each stricter than the one before
+#
+# MTCNN (Zhang et al. 2016) is a cascade. A tiny network looks everywhere and may be wrong often; a larger
+# one looks at what is left; the largest looks last, at a handful of boxes, and can afford to be careful.
+#
+# | network | sees | answers |
+# |---|---|---|
+# | P-Net | 12 × 12 pixels, everywhere, at every size | face or not, four corrections of the box |
+# | R-Net | 24 × 24 pixels of each proposal | the same, more strictly |
+# | O-Net | 48 × 48 pixels of what is left | the same, and the five landmarks |
+#
+# P-Net's window never changes its size. The *photo* does: it is shrunk again and again, an **image
+# pyramid**.
+#
+# **Predict.** Collins's face is 114 pixels high. By what factor must the photo shrink until P-Net
+# recognises it?
+
+# %% tags=["nbval-check-output"]
+from facelab.detect import load
+
+mtcnn = load("mtcnn")
+levels = mtcnn.heat_maps(collins)
+for level in levels:
+    window = 12 / level.scale[0]
+    print(
+        f"photo × {level.scale[0]:.3f}   window = {window:3.0f} pixels   best {level.probability.max():.3f}"
+    )
+
+# %%
+picked = [1, 4, 6]
+titles = [f"window of {12 / levels[i].scale[0]:.0f} pixels" for i in picked]
+_ = plots.heat(collins, [levels[i].probability for i in picked], titles)
+
+# %% [markdown]
+# The small window finds "faces" in folds of the suit; the face itself lights up where the window is about
+# as large as the face: 12 / 114 ≈ 0.105. One window is not enough to judge by, so P-Net's answer is only a
+# proposal.
+#
+# **Predict.** Of every thousand windows that P-Net looks at, how many reach R-Net? How many reach O-Net?
+
+# %% tags=["nbval-check-output"]
+stages = mtcnn.stages(collins)
+print(f"P-Net looked through {sum(level.probability.size for level in levels):6,} windows")
+for stage in stages:
+    print(
+        f"{stage.name} said yes, before and after removing doubles: {len(stage.boxes):4} → {len(stage.kept)}"
+    )
+
+# %%
+titles = [f"after {stage.name}: {len(stage.kept)}" for stage in stages]
+_ = plots.show_boxes(collins, [stage.kept for stage in stages], titles)
+
+# %% [markdown]
+# Two boxes are left, and one of them is no face. Look at what O-Net saw there, and at how sure it was.
+
+# %%
+last = mtcnn.detect([collins])[0]
+crops = [fl.square_crop(collins, one, size=48) for one in last]
+_ = plots.show(crops, [f"score {one.score:.3f}" for one in last], height=3)
+
+# %% [markdown]
+# In 48 × 48 pixels a fold of fabric can have two eyes and a mouth. A detector has a threshold, too: raise
+# `min_score` and this one goes, together with some real faces in other photos. Every threshold in this
+# course is such a trade.
+#
+# ## 3 · YuNet: one look
+#
+# YuNet (Wu et al. 2023) is what `fl.detect` uses by default. It looks once. Its body halves the resolution
+# again and again; at **strides** 8, 16 and 32 a head asks at every cell: *is the middle of a face here, how
+# large is it, and where are its five points?* No image pyramid: the pyramid is inside the network.
+#
+# **Predict.** Which of the three maps will see Collins's face, 114 pixels high? And Hopper's, 213 pixels
+# high?
+
+# %%
+yunet = load("yunet")
+maps = yunet.maps(collins)
+titles = [
+    f"stride {stride}: {m['score'].shape[0]} × {m['score'].shape[1]} cells" for stride, m in maps.items()
+]
+_ = plots.heat(collins, [m["score"] for m in maps.values()], titles)
+
+# %% [markdown]
+# The usual story is "small faces at 8, middling ones at 16, large ones at 32". Test it: shrink Hopper's
+# photo step by step and see which map answers.
+
+# %% tags=["nbval-check-output"]
+from PIL import Image
+
+print("face height   stride 8   stride 16   stride 32")
+for share in (1.0, 0.7, 0.5, 0.3, 0.1):
+    small = np.asarray(Image.fromarray(hopper).resize([round(s * share) for s in hopper.shape[1::-1]]))
+    best = [m["score"].max() for m in yunet.maps(small).values()]
+    print(f"{213 * share:8.0f} px   " + "   ".join(f"{score:8.2f}" for score in best))
+
+# %% [markdown]
+# Large faces at 32, yes; but from about 110 pixels down stride 8 takes over at once, and stride 16 joins in
+# only for the tiniest. Nobody told the network which map to use: in training, whichever map fits a face
+# best is asked to answer (SimOTA), and this one found that two suffice for most sizes. Look before you
+# retell the usual story.
+#
+# Neighbouring cells answer for the same face, so the last step is **non-maximum suppression**: keep the
+# best box, drop every other box that overlaps it by more than 30 %, go on with what is left.
+
+# %%
+several, one = yunet.candidates(collins), yunet.detect([collins])[0]
+titles = [f"cells that say yes: {len(several)}", f"after suppression: {len(one)}"]
+_ = plots.show_boxes(collins, [[f.box for f in several], [f.box for f in one]], titles)
+
+# %% [markdown]
+# ## 4 · RetinaFace: one loss for the whole of localisation
+#
+# The slides' detector (Deng et al. 2020) learns everything about *where* at once. For each **anchor** *i*,
+# a box of fixed place and size that might hold a face:
+#
+# $$L = L_{cls}(p_i, p_i^*) + \lambda_1 p_i^* L_{box}(t_i, t_i^*) + \lambda_2 p_i^* L_{pts}(l_i, l_i^*)
+# + \lambda_3 p_i^* L_{pixel}$$
+#
+# | term | asks | with |
+# |---|---|---|
+# | $L_{cls}$ | face or background? $p_i$ against $p_i^* \in \{0, 1\}$ | cross-entropy |
+# | $L_{box}$ | where is the box? $t_i$: centre and log-size, seen from the anchor | smooth L1 |
+# | $L_{pts}$ | where are the five landmarks? $l_i$, seen from the anchor | smooth L1 |
+# | $L_{pixel}$ | does a rendered 3-D mesh of the face look like the photo? (dense) | L1 over pixels |
+#
+# The paper takes λ₁ = 0.25, λ₂ = 0.1, λ₃ = 0.01. An anchor is positive ($p_i^* = 1$) when it overlaps a
+# true box by 0.5 or more, negative below 0.3, and ignored in between. Learning the landmarks *helps the
+# box*: two tasks that need the same understanding teach it to each other.
+#
+# **The feature pyramid.** Deep maps understand much and are coarse; shallow ones are fine and understand
+# little. So the deep ones are enlarged and added to the shallow ones. In YuNet that is three lines of its
+# `forward`:
+#
+#     p32 = lateral[2](c32)
+#     p16 = lateral[1](c16 + F.interpolate(p32, scale_factor=2))
+#     p8  = lateral[0](c8  + F.interpolate(p16, scale_factor=2))
+#
+# RetinaFace's pyramid has five maps, strides 4 to 64, and on each a *context module* (from SSH, as in
+# PyramidBox) that looks around the cell before it answers: a blurred head is easier to believe above a pair
+# of shoulders. That, and training on WIDER FACE with five landmarks added by hand and each face's quality
+# graded, is what made it good at hard faces.
+#
+# ### Exercise 05.1 · How many anchors does RetinaFace judge?
+#
+# A photo of 640 × 640 pixels; maps of strides 4, 8, 16, 32 and 64; three anchors of different size in each
+# cell. How many anchors in all?
+
+# %% tags=["exercise"]
+anchors = ...
+
+# %% tags=["solution"]
+anchors = sum(3 * (640 // stride) ** 2 for stride in (4, 8, 16, 32, 64))
+
+# %% tags=["check"]
+exercises.check("05.1", anchors)
+
+# %% [markdown]
+# ### Exercise 05.2 · The loss of one anchor
+#
+# Given $p^*$ and the four terms, computed already, put the loss together with the paper's λ.
+
+
+# %% tags=["exercise"]
+def multi_task(p_star, cls, box, pts, pixel):
+    return ...
+
+
+# %% tags=["solution"]
+def multi_task(p_star, cls, box, pts, pixel):
+    return cls + p_star * (0.25 * box + 0.1 * pts + 0.01 * pixel)
+
+
+# %% tags=["check"]
+exercises.check("05.2", multi_task)
+
+# %% [markdown]
+# ## 5 · From a box to a square
+#
+# Detected boxes are higher than wide, and embedders eat squares. Resizing the box to a square makes the
+# face broad (the slides: 납작해지는 현상, "the face comes out flattened"). So: keep the middle of the box,
+# take the longer side, and cut a *square*.
+
+# %%
+cuts = [fl.stretched_crop(collins, face), fl.letterboxed_crop(collins, face), fl.square_crop(collins, face)]
+_ = plots.show(cuts, ["stretched box", "letterboxed", "square"], height=3)
+
+# %% [markdown]
+# ### Exercise 05.3 · The corners of the square
+#
+# `box` is (x1, y1, x2, y2). Return the corners (x1, y1, x2, y2) of the square with the same middle, whose
+# side is `scale` times the longer side of the box.
+
+
+# %% tags=["exercise"]
+def square_corners(box, scale):
+    x1, y1, x2, y2 = box
+    return ...
+
+
+# %% tags=["solution"]
+def square_corners(box, scale):
+    x1, y1, x2, y2 = box
+    cx, cy = (x1 + x2) / 2, (y1 + y2) / 2
+    half = scale * max(x2 - x1, y2 - y1) / 2
+    return cx - half, cy - half, cx + half, cy + half
+
+
+# %% tags=["check"]
+exercises.check("05.3", square_corners)
+
+# %% [markdown]
+# ### At the photo's edge
+#
+# The slides warn of it: with a face at the edge, the square sticks out of the photo. Cut Collins's photo
+# just left of her nose, detect again, and slice the array as one would.
+#
+# **Predict.** The box begins left of the photo, at a negative x. What does `photo[y1:y2, x1:x2]` give?
+
+# %%
+at_edge = collins[:, 200:]
+cut_face = fl.detect(at_edge)[0]
+x1, y1, x2, y2 = cut_face.box.round().astype(int)
+print("box:", [int(v) for v in (x1, y1, x2, y2)], "  slice:", at_edge[y1:y2, x1:x2].shape)
+
+# %% [markdown]
+# A slice without columns, and no error: in Python a negative index counts from the end. The mistake shows
+# only later, somewhere else. `fl.square_crop` asks for every pixel of the *crop* where it comes from, and
+# what comes from nowhere is black.
+
+# %%
+safe = fl.square_crop(at_edge, cut_face)
+_ = plots.show([at_edge, safe], ["a face at the edge", "its square crop"], faces=[[cut_face]], height=3.6)
+
+# %% [markdown]
+# ## 6 · Rotation
+#
+# Two points are enough to see how far a head leans: the line through the eyes. The photo is turned back by
+# that angle, and the corners that come from outside it are black.
+#
+# ### Exercise 05.4 · The angle of the eyes
+#
+# `landmarks` is (5, 2), rows of x, y, the right eye first, then the left. Return the angle of the line from
+# the right eye to the left, **in radians**, positive when the head is turned clockwise on the screen.
+
+
+# %% tags=["exercise"]
+def eye_angle(landmarks):
+    return ...
+
+
+# %% tags=["solution"]
+def eye_angle(landmarks):
+    dx, dy = landmarks[1] - landmarks[0]
+    return np.arctan2(dy, dx)
+
+
+# %% tags=["check"]
+exercises.check("05.4", eye_angle)
+
+# %% [markdown]
+# Now tilt Collins's photo by known angles and read the angle off the eyes that a detector finds.
+#
+# **Predict.** Will both detectors see the tilt?
+
+# %%
+from facelab.align import eye_angle as angle_of_eyes
+from facelab.widgets.crop import tilted
+
+print("tilted by    YuNet says    MTCNN says")
+for tilt in (-30, -15, 0, 15, 30):
+    view = tilted(collins, face, np.radians(tilt))
+    points = [d.detect([view])[0][0].landmarks for d in (yunet, mtcnn)]
+    said = [np.degrees(float(angle_of_eyes(five))) for five in points]
+    print(f"{tilt:8}° {said[0]:12.1f}° {said[1]:12.1f}°")
+
+# %%
+view = tilted(collins, face, np.radians(30))
+seen = [yunet.detect([view])[0][:1], mtcnn.detect([view])[0][:1]]
+_ = plots.show([view, view], ["YuNet", "MTCNN"], faces=seen, height=4)
+
+# %% [markdown]
+# They will not. YuNet finds the face, and puts the points of a nearly *upright* face on it (OpenCV's own
+# YuNet answers the same, to a hundredth of a degree). MTCNN's O-Net follows the tilt. Hold on to that:
+# whatever is aligned by points can only be as upright as the points are.
+#
+# With MTCNN's angle the photo can be turned back. Rotation brings corners into view that were never
+# photographed; they are black.
+
+# %%
+lean = float(angle_of_eyes(seen[1][0].landmarks))
+turned = [view, fl.square_crop(view, seen[1][0], scale=2.4, size=320, angle=lean)]
+_ = plots.show(turned, ["tilted by 30°", f"turned back by {np.degrees(lean):.0f}°"], height=3.6)
+
+# %% [markdown]
+# ## 7 · Alignment: five points, one similarity
+#
+# Eyes alone fix the angle. The *size* of the face and its *place* in the crop still hang on the box, and
+# boxes wobble. So use all five points: find the turn, the scale and the shift that bring them as near as
+# can be to fixed places, the **template**, the mean of many faces.
+#
+# With points as complex numbers, $z_k = x_k + i y_k$ in the photo and $w_k$ in the template, a turn with a
+# scale is one multiplication and a shift one addition: $w \approx a z + b$. We want the least
+#
+# $$E(a, b) = \sum_{k=1}^{5} |a z_k + b - w_k|^2 .$$
+#
+# $\partial E / \partial b = 0$ gives $b = \bar w - a \bar z$: mean goes to mean. Put that in, write $\tilde
+# z_k = z_k - \bar z$ and $\tilde w_k = w_k - \bar w$, and what is left is the slope of a line through the
+# origin:
+#
+# $$a = \frac{\sum_k \overline{\tilde z_k}\, \tilde w_k}{\sum_k |\tilde z_k|^2}, \qquad
+# \text{scale} = |a|, \quad \text{angle} = \arg a .$$
+#
+# Four unknown numbers, so two points would do, and five average their errors. (The Japanese slides ask for
+# three pairs at least; an *affine* map, six numbers, would need those. It may shear the face, too, and then
+# a broad face and a narrow one come out alike.)
+#
+# ### Exercise 05.5 · Solve it
+#
+# `src` (5, 2) in the photo, `dst` (5, 2) in the template. Return the (2, 3) matrix that takes (x, y, 1) to
+# the crop. Multiplying by $a$ is the matrix [[Re a, −Im a], [Im a, Re a]].
+
+
+# %% tags=["exercise"]
+def similarity(src, dst):
+    z = src[:, 0] + 1j * src[:, 1]
+    w = dst[:, 0] + 1j * dst[:, 1]
+    return ...
+
+
+# %% tags=["solution"]
+def similarity(src, dst):
+    z = src[:, 0] + 1j * src[:, 1]
+    w = dst[:, 0] + 1j * dst[:, 1]
+    z0, w0 = z - z.mean(), w - w.mean()
+    a = np.sum(np.conj(z0) * w0) / np.sum(np.abs(z0) ** 2)
+    b = w.mean() - a * z.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+# %% tags=["check"]
+exercises.check("05.5", similarity)
+
+# %%
+from facelab.align import TEMPLATES, landmark_matrices
+
+matrix = landmark_matrices([face])[0].numpy()
+a = complex(matrix[0, 0], matrix[1, 0])
+moved = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
+off = np.linalg.norm(moved - TEMPLATES["112x112"].numpy(), axis=1)
+print(f"scale {abs(a):.3f}, turned by {np.degrees(np.angle(a)):.1f}°, points off by {off.round(1)} pixels")
+
+# %% [markdown]
+# The points do not fall on the template exactly: Collins looks a little to the side, and no turn *in* the
+# picture undoes a turn *out of* it.
+#
+# The crop is 112 × 112 today. Up to CosFace it was 96 × 112 (width × height): the same template with 8
+# columns cut off at either side.
+
+# %%
+wide, narrow = fl.align(collins, face), fl.align(collins, face, template="96x112")
+every = plots.show([wide, narrow], ["112 × 112", "96 × 112"], height=3.4)
+for axes, name in zip(every, ("112x112", "96x112"), strict=True):
+    axes.plot(*TEMPLATES[name].T, "o", ms=9, mfc="none", mec=plots.YELLOW, mew=2.5)
+
+# %% [markdown]
+# ## 8 · What it is worth
+#
+# The embedder has only ever seen aligned faces. What does it make of the others? All distances here are
+# between crops of **the same photo of the same person**; two photos count as the same person up to this
+# threshold:
+
+# %%
+strangers = fl.verify(collins, hopper)
+threshold = strangers.threshold
+print(strangers)
+
+# %% [markdown]
+# **Predict.** How far is Collins, cut as a square, from Collins, aligned? Nearer than the threshold? Nearer
+# than Collins is to Hopper?
+
+# %%
+vectors = fl.embed([*cuts, fl.align(collins, face)])
+for name, vector in zip(("stretched", "letterboxed", "square"), vectors, strict=False):
+    print(f"{name:12} against aligned: {fl.cosine_distance(vector, vectors[-1]):.3f}")
+
+# %% [markdown]
+# The same pixels of the same face, cut in another way, and she is a stranger to herself. Never compare
+# vectors whose crops were made in different ways. But what if *both* photos are cut in the same way, and
+# one head is tilted?
+#
+# **Predict.** At what tilt will the square crop pass the threshold? And the aligned ones? Then move the
+# sliders: click on a handle and use the arrow keys. "compare with" sets what the distance is measured from:
+# the upright photo, cut in the same way or aligned.
+
+# %%
+from facelab.widgets.crop import CUTS, CropWidget
+
+widget = CropWidget({"Eileen Collins": collins, "Grace Hopper": hopper}, threshold)
+widget
+
+# %% [markdown]
+# A cell can move a slider as a hand does. Here is the whole way, for the three cuts:
+
+# %%
+for cut in CUTS:
+    widget.cut.value = cut
+    for tilt in range(-60, 61, 10):
+        widget.angle.value = tilt
+assert widget.error is None
+
+# %%
+import matplotlib.pyplot as plt
+
+_, axes = plt.subplots()
+for cut, mark in zip(CUTS, ("s-", "o-", "v-", "^-"), strict=True):
+    axes.plot(*zip(*sorted(widget.seen[cut].items()), strict=True), mark, label=cut)
+axes.axhline(threshold, color="black", linestyle="--", label="threshold")
+axes.set(xlabel="tilt of the photo (°)", ylabel="cosine distance", title="same photo, same cut, only tilted")
+_ = axes.legend()
+
+# %%
+for cut in CUTS:
+    print(
+        f"{cut:10} 20° of tilt: {widget.seen[cut][20]:.3f} of the {threshold:.3f} that the threshold allows"
+    )
+
+# %% [markdown]
+# Without alignment a tilt of 20° uses up most of what the threshold allows, and that before light, age and
+# expression have had their share. Aligned by MTCNN's points it costs next to nothing: alignment undoes the
+# tilt. Aligned by YuNet's points the face has the right size and place, but stays tilted. And past some 45°
+# MTCNN's points fail as well, or it finds no face: these networks were trained on people who stand.
+#
+# The box is the other half of it. Alignment does not look at the box, so it cannot be misled by it:
+
+# %%
+widget.reset()
+for cut in CUTS:
+    widget.cut.value = cut
+    for scale in (0.8, 1.0, 1.3):
+        widget.scale.value = scale
+        print(f"{cut:15} box × {scale:.1f}: {widget.distance:.3f}")
+assert widget.error is None
+
+# %% [markdown]
+# Three tenths more box, and the square crop has moved by more than half of what the threshold allows.
+# Detectors differ by as much in what they call a box. Over the 6,000 pairs of LFW, whose people hardly tilt
+# their heads, all else equal (`benchmarks/lfw.py` prints it anew):
+#
+# | crop | right |
+# |---|---|
+# | box stretched to 112 × 112 | 83.2 % |
+# | box letterboxed | 84.4 % |
+# | square box | 88.3 % |
+# | five points from YuNet | 99.4 % |
+# | five points from MTCNN | 99.5 % |
+
+# %%
+exercises.progress()
+
+# %% [markdown]
+# ## What to remember
+#
+# - A cascade spends its time where it is worth it: tens of thousands of windows for the small network, a
+#   handful for the large one. One-look detectors put the pyramid inside the network.
+# - RetinaFace's loss lets every anchor learn its class, and only anchors on faces learn boxes, points and
+#   pixels.
+# - Keep the shape: a square around the middle of the box, never a stretched box. A negative index is not an
+#   error in Python; a crop must say what is outside the photo.
+# - Five points and one complex number turn, scale and shift every face to the same place. On LFW that is
+#   worth sixteen percentage points against the stretched box.
+# - Vectors can be compared only when their crops were made in the same way.
+# - Alignment is no better than its landmarks. Try a detector on tilted heads before you trust it with them.
+#
+# ## Sources
+#
+# - K. Zhang, Z. Zhang, Z. Li, Y. Qiao, *Joint Face Detection and Alignment using Multi-task Cascaded
+#   Convolutional Networks*, IEEE Signal Processing Letters 2016.
+# - W. Wu, H. Peng, S. Yu, *YuNet: A Tiny Millisecond-level Face Detector*, Machine Intelligence Research
+#   2023.
+# - J. Deng, J. Guo, E. Ververas, I. Kotsia, S. Zafeiriou, *RetinaFace: Single-shot Multi-level Face
+#   Localisation in the Wild*, CVPR 2020 (loss: equation 1).
+# - T.-Y. Lin et al., *Feature Pyramid Networks for Object Detection*, CVPR 2017; M. Najibi et al., *SSH*,
+#   ICCV 2017; X. Tang et al., *PyramidBox*, ECCV 2018.
+# - S. Umeyama, *Least-squares estimation of transformation parameters between two point patterns*, IEEE
+#   PAMI 1991.
+# - Korean slides (DaHyun Kim), "Facial Verification – Detection", "– Crop", "– Rotation"; Japanese slides,
+#   page 7.
+# - Portraits: Eileen Collins (NASA), Grace Hopper (US Navy), both in the public domain.
