@@ -131,7 +131,9 @@ class Triplet(StillPicture, anywidget.AnyWidget):
         """Gradient descent: every point moves by −RATE times its gradient, `times` times over."""
         for _ in range(times):
             moved = self.places - RATE * self.gradients
-            moved = [on_circle(x) for x in moved] if self.circle else np.clip(moved, *np.outer((-1, 1), LIMIT))
+            moved = (
+                [on_circle(x) for x in moved] if self.circle else np.clip(moved, *np.outer((-1, 1), LIMIT))
+            )
             for name, place in zip(POINTS, moved, strict=True):
                 setattr(self, name, place.tolist())
 
@@ -172,4 +174,3 @@ class Triplet(StillPicture, anywidget.AnyWidget):
 
     def still_caption(self) -> str:
         return f"*{self.title}: live in JupyterLab once this cell has run. Here: {self.words()}.*"
-
