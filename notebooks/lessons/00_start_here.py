@@ -474,14 +474,14 @@ exercises.check("00.4", identify)
 #
 # $$\mathrm{FPIR} = 1 - (1 - \mathrm{FMR})^N.$$
 #
-# **Predict.** FMR 1 in 1,000, 158 people enrolled: how many of 100 strangers are taken for somebody? The
-# other 5,591 people of LFW are the strangers:
+# **Predict.** An FMR of about 1 in 1,000, 158 people enrolled: how many of 100 strangers are taken for
+# somebody? The other 5,591 people of LFW are the strangers:
 
 # %%
 others = np.setdiff1d(np.arange(len(everybody)), people)
 nearest = (1 - everybody[others] @ gallery.T).min(axis=1)
 print(f"measured {np.mean(nearest <= threshold):.1%}")
-print(f"formula  {1 - (1 - 1 / 1000) ** len(gallery):.1%}")
+print(f"formula  {1 - (1 - two_women.fmr.value) ** len(gallery):.1%}")
 
 # %% [markdown]
 # A threshold that errs once in a thousand at a phone errs every few visitors at a door with 158 people
