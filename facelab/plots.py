@@ -171,6 +171,15 @@ def heat(
     return every
 
 
+def extent(level) -> tuple[float, float, float, float]:
+    """What one of MTCNN's heat maps covers, for `heat`: each cell stands in the middle of its window."""
+    rows, columns = level.probability.shape
+    first, last = level.window(0, 0), level.window(rows - 1, columns - 1)
+    x1, y1, x2, y2 = *(first[:2] + first[2:]) / 2, *(last[:2] + last[2:]) / 2
+    half_x, half_y = (x2 - x1) / max(columns - 1, 1) / 2, (y2 - y1) / max(rows - 1, 1) / 2
+    return x1 - half_x, x2 + half_x, y1 - half_y, y2 + half_y
+
+
 def show_boxes(photo: np.ndarray, boxes: Sequence[np.ndarray], titles: Sequence[str] = ()) -> np.ndarray:
     """The same photo again and again, each time with other boxes (K, 4). Returns the axes, (len(boxes),)."""
     every = show([photo] * len(boxes), titles)

@@ -46,6 +46,7 @@ from PIL import Image
 from facelab.plots import DPI, style
 
 LABEL = {"description_width": "initial"}
+GAP = "2px 1em 2px 2px"  # between the controls of a row
 
 
 # ---- controls ----------------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def slider(
         readout_format="d" if whole else f".{decimals}f",
         tooltip=tip or label,
         style=LABEL,
-        layout=widgets.Layout(flex="1 1 20em", width="auto", min_width="18em", max_width="34em"),
+        layout=widgets.Layout(flex="1 1 20em", width="auto", min_width="18em", max_width="34em", margin=GAP),
     )
 
 
@@ -79,7 +80,7 @@ def choice(label: str, options, *, value=None, tip: str = "") -> widgets.Widget:
         description=label,
         tooltip=tip or label,
         style=LABEL,
-        layout=widgets.Layout(width="auto", min_width="14em"),
+        layout=widgets.Layout(width="auto", min_width="14em", margin=GAP),
         **chosen,
     )
 

@@ -73,18 +73,17 @@ from facelab.detect import load
 mtcnn = load("mtcnn")
 levels = mtcnn.heat_maps(collins)
 for level in levels:
-    window = 12 / level.scale[0]
-    print(
-        f"photo × {level.scale[0]:.3f}   window = {window:3.0f} pixels   best {level.probability.max():.3f}"
-    )
+    scale, best = level.scale[0], level.probability.max()
+    print(f"photo × {scale:.3f}   window = {12 / scale:3.0f} pixels   best {best:.3f}")
 
 # %%
-picked = [1, 4, 6]
-titles = [f"window of {12 / levels[i].scale[0]:.0f} pixels" for i in picked]
-_ = plots.heat(collins, [levels[i].probability for i in picked], titles)
+some = [levels[1], levels[5], levels[7]]
+maps, covered = [level.probability for level in some], [plots.extent(level) for level in some]
+titles = [f"window of {12 / level.scale[0]:.0f} pixels" for level in some]
+_ = plots.heat(collins, maps, titles, extents=covered)
 
 # %% [markdown]
-# The small window finds "faces" in folds of the suit; the face itself lights up where the window is about
+# The small windows find "faces" all over the suit; the face itself lights up where the window is about
 # as large as the face: 12 / 114 ≈ 0.105. One window is not enough to judge by, so P-Net's answer is only a
 # proposal.
 #
@@ -92,11 +91,9 @@ _ = plots.heat(collins, [levels[i].probability for i in picked], titles)
 
 # %% tags=["nbval-check-output"]
 stages = mtcnn.stages(collins)
-print(f"P-Net looked through {sum(level.probability.size for level in levels):6,} windows")
+print(f"P-Net looked through {sum(level.probability.size for level in levels):,} windows")
 for stage in stages:
-    print(
-        f"{stage.name} said yes, before and after removing doubles: {len(stage.boxes):4} → {len(stage.kept)}"
-    )
+    print(f"{stage.name} said yes to {len(stage.boxes):3}, without doubles {len(stage.kept):3}")
 
 # %%
 titles = [f"after {stage.name}: {len(stage.kept)}" for stage in stages]
@@ -111,7 +108,7 @@ crops = [fl.square_crop(collins, one, size=48) for one in last]
 _ = plots.show(crops, [f"score {one.score:.3f}" for one in last], height=3)
 
 # %% [markdown]
-# In 48 × 48 pixels a fold of fabric can have two eyes and a mouth. A detector has a threshold, too: raise
+# In 48 × 48 pixels a piece of a space suit can have eyes and a mouth. A detector has a threshold, too: raise
 # `min_score` and this one goes, together with some real faces in other photos. Every threshold in this
 # course is such a trade.
 #
@@ -126,11 +123,9 @@ _ = plots.show(crops, [f"score {one.score:.3f}" for one in last], height=3)
 
 # %%
 yunet = load("yunet")
-maps = yunet.maps(collins)
-titles = [
-    f"stride {stride}: {m['score'].shape[0]} × {m['score'].shape[1]} cells" for stride, m in maps.items()
-]
-_ = plots.heat(collins, [m["score"] for m in maps.values()], titles)
+scores = {stride: m["score"] for stride, m in yunet.maps(collins).items()}
+titles = [f"stride {stride}: {m.shape[0]} × {m.shape[1]} cells" for stride, m in scores.items()]
+_ = plots.heat(collins, list(scores.values()), titles)
 
 # %% [markdown]
 # The usual story is "small faces at 8, middling ones at 16, large ones at 32". Test it: shrink Hopper's
@@ -141,8 +136,8 @@ from PIL import Image
 
 print("face height   stride 8   stride 16   stride 32")
 for share in (1.0, 0.7, 0.5, 0.3, 0.1):
-    small = np.asarray(Image.fromarray(hopper).resize([round(s * share) for s in hopper.shape[1::-1]]))
-    best = [m["score"].max() for m in yunet.maps(small).values()]
+    small = Image.fromarray(hopper).resize([round(s * share) for s in hopper.shape[1::-1]])
+    best = [m["score"].max() for m in yunet.maps(np.asarray(small)).values()]
     print(f"{213 * share:8.0f} px   " + "   ".join(f"{score:8.2f}" for score in best))
 
 # %% [markdown]
@@ -233,7 +228,7 @@ exercises.check("05.2", multi_task)
 # take the longer side, and cut a *square*.
 
 # %%
-cuts = [fl.stretched_crop(collins, face), fl.letterboxed_crop(collins, face), fl.square_crop(collins, face)]
+cuts = [cut(collins, face) for cut in (fl.stretched_crop, fl.letterboxed_crop, fl.square_crop)]
 _ = plots.show(cuts, ["stretched box", "letterboxed", "square"], height=3)
 
 # %% [markdown]
@@ -281,7 +276,8 @@ print("box:", [int(v) for v in (x1, y1, x2, y2)], "  slice:", at_edge[y1:y2, x1:
 
 # %%
 safe = fl.square_crop(at_edge, cut_face)
-_ = plots.show([at_edge, safe], ["a face at the edge", "its square crop"], faces=[[cut_face]], height=3.6)
+titles = ["a face at the edge", "its square crop"]
+_ = plots.show([at_edge, safe], titles, faces=[[cut_face]], height=3.6)
 
 # %% [markdown]
 # ## 6 · Rotation
@@ -340,8 +336,8 @@ _ = plots.show([view, view], ["YuNet", "MTCNN"], faces=seen, height=4)
 
 # %%
 lean = float(angle_of_eyes(seen[1][0].landmarks))
-turned = [view, fl.square_crop(view, seen[1][0], scale=2.4, size=320, angle=lean)]
-_ = plots.show(turned, ["tilted by 30°", f"turned back by {np.degrees(lean):.0f}°"], height=3.6)
+back = fl.square_crop(view, seen[1][0], scale=2.4, size=320, angle=lean)
+_ = plots.show([view, back], ["tilted by 30°", f"turned back by {np.degrees(lean):.0f}°"], height=3.6)
 
 # %% [markdown]
 # ## 7 · Alignment: five points, one similarity
@@ -399,7 +395,8 @@ matrix = landmark_matrices([face])[0].numpy()
 a = complex(matrix[0, 0], matrix[1, 0])
 moved = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
 off = np.linalg.norm(moved - TEMPLATES["112x112"].numpy(), axis=1)
-print(f"scale {abs(a):.3f}, turned by {np.degrees(np.angle(a)):.1f}°, points off by {off.round(1)} pixels")
+print(f"scale {abs(a):.3f}, turned by {np.degrees(np.angle(a)):.1f}°")
+print(f"points off by {off.round(1)} pixels")
 
 # %% [markdown]
 # The points do not fall on the template exactly: Collins looks a little to the side, and no turn *in* the
@@ -451,7 +448,7 @@ widget = CropWidget({"Eileen Collins": collins, "Grace Hopper": hopper}, thresho
 widget
 
 # %% [markdown]
-# A cell can move a slider as a hand does. Here is the whole way, for the three cuts:
+# A cell can move a slider as a hand does. Here is the whole way, for the four cuts:
 
 # %%
 for cut in CUTS:
@@ -462,19 +459,21 @@ assert widget.error is None
 
 # %%
 import matplotlib.pyplot as plt
+from facelab.widgets.crop import LOOKS
 
 _, axes = plt.subplots()
-for cut, mark in zip(CUTS, ("s-", "o-", "v-", "^-"), strict=True):
-    axes.plot(*zip(*sorted(widget.seen[cut].items()), strict=True), mark, label=cut)
+for cut, (colour, marker) in LOOKS.items():
+    tilts = sorted(widget.seen[cut])
+    moved = [widget.seen[cut][tilt] for tilt in tilts]
+    axes.plot(tilts, moved, marker + "-", color=colour, label=cut)
 axes.axhline(threshold, color="black", linestyle="--", label="threshold")
-axes.set(xlabel="tilt of the photo (°)", ylabel="cosine distance", title="same photo, same cut, only tilted")
-_ = axes.legend()
+axes.set(xlabel="tilt of the photo (°)", ylabel="cosine distance", ylim=(0, 1.6))
+_ = axes.legend(loc="upper center", ncols=3)
 
 # %%
+print(f"of the {threshold:.3f} that the threshold allows, 20° of tilt take")
 for cut in CUTS:
-    print(
-        f"{cut:10} 20° of tilt: {widget.seen[cut][20]:.3f} of the {threshold:.3f} that the threshold allows"
-    )
+    print(f"{cut:15} {widget.seen[cut][20]:.3f}")
 
 # %% [markdown]
 # Without alignment a tilt of 20° uses up most of what the threshold allows, and that before light, age and
@@ -492,6 +491,7 @@ for cut in CUTS:
         widget.scale.value = scale
         print(f"{cut:15} box × {scale:.1f}: {widget.distance:.3f}")
 assert widget.error is None
+widget.reset()
 
 # %% [markdown]
 # Three tenths more box, and the square crop has moved by more than half of what the threshold allows.
