@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from facelab.calibration import HIGHEST_FMR, LOWEST_FMR
 from facelab.errors import FacelabError
 
 
@@ -29,7 +30,11 @@ class _App(typer.core.TyperGroup):
 
 
 app = typer.Typer(
-    cls=_App, no_args_is_help=True, add_completion=False, help="Face recognition, from photo to answer."
+    cls=_App,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Face recognition, from photo to answer.",
 )
 weights_app = typer.Typer(
     no_args_is_help=True, help="The networks' weights: what is here, and how to get more."
@@ -63,12 +68,15 @@ def verify(
     a: Annotated[Path, typer.Argument(help="A photo.")],
     b: Annotated[Path, typer.Argument(help="Another photo.")],
     threshold: Annotated[
-        float | None, typer.Option(help="Largest cosine distance of the same person.")
+        float | None, typer.Option(min=0, max=2, help="Largest cosine distance of the same person.")
     ] = None,
     fmr: Annotated[
-        float | None, typer.Option(help="Or: the false match rate to aim at, such as 0.001.")
+        float | None,
+        typer.Option(min=LOWEST_FMR, max=HIGHEST_FMR, help="Or: the false match rate to aim at."),
     ] = None,
-    face: Annotated[int | None, typer.Option(help="Which face of each photo, 0 being the largest.")] = None,
+    face: Annotated[
+        int | None, typer.Option(min=0, help="Which face of each photo, 0 being the largest.")
+    ] = None,
     detector: DetectorOption = Detector.yunet,
     embedder: EmbedderOption = Embedder.sface,
     mirror: MirrorOption = False,

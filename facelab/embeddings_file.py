@@ -63,10 +63,13 @@ def write(results: Iterable[Result], target: str | PathLike, pipe: Pipeline) -> 
             for some in _batched(_until_interrupted(results, written), 256):
                 _append(file, some, written)
             file.attrs["complete"] = written.complete
+        if written.photos == 0:
+            raise FacelabError(f"{target}: not written, as there was no photo to embed.")
         os.replace(part, target)
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
         raise FacelabError(
-            f"{target}: cannot be written ({error}). Is the folder there, writable, and the disk not full?"
+            f"{target}: cannot be written ({reason}). Is the folder there, writable, and the disk not full?"
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -81,8 +81,8 @@ class Result:
             return 0
         if not 0 <= face < len(self.faces):
             raise NoFaceError(
-                f"{name_of(self.path)}: face={face} was asked for, and there are {len(self.faces)} faces "
-                f"(0 is the largest). Choose 0 … {len(self.faces) - 1}."
+                f"{name_of(self.path)}: face={face} was asked for, and the last of its {len(self.faces)} is "
+                f"face={len(self.faces) - 1} (face=0 is the largest)."
             )
         return face
 
