@@ -19,8 +19,8 @@ def choose(device: str | torch.device = "auto") -> torch.device:
         raise DeviceError(f"device={device!r} is not a device name; use 'auto', 'cpu' or 'cuda'.") from error
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"device={str(device)!r}: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices "
-            "here. Use device='auto', or install the CUDA build of torch (README, 'GPU')."
+            f"device={str(device)!r}: torch {torch.__version__} sees {torch.cuda.device_count()} CUDA "
+            "devices here. Use device='auto', or install the CUDA build of torch (README, 'GPU')."
         )
     return chosen
 
