@@ -201,11 +201,11 @@ class Compare(LiveWidget):
 
     def _draw(self, genuine: np.ndarray, impostor: np.ndarray) -> None:
         """What stays, drawn once; and the artists that `update` moves."""
-        self.picture = LivePicture(11.0, 5.4)
+        self.picture = LivePicture(11.0, 5.6)
         with mpl.rc_context(style()):
-            above, below = self.picture.figure.subfigures(2, 1, height_ratios=(1.25, 1))
-            panels = above.subplots(1, 4)
-            axes = below.subplots()
+            grid = self.picture.figure.add_gridspec(2, 4, height_ratios=(1.3, 1))
+            panels = [self.picture.figure.add_subplot(grid[0, column]) for column in range(4)]
+            axes = self.picture.figure.add_subplot(grid[1, :])
         titles = ("photo A", "A, as the network sees it", "B, as the network sees it", "photo B")
         self.panels = []
         for panel, title, side in zip(panels, titles, (PANEL, 112, 112, PANEL), strict=True):
@@ -220,8 +220,10 @@ class Compare(LiveWidget):
             axes.stairs(density, EDGES, fill=True, color=colour, alpha=0.3)
             axes.stairs(density, EDGES, color=colour, linewidth=2, hatch=hatch, label=f"LFW: {label}")
         top = axes.get_ylim()[1] * 1.35
-        axes.set(xlim=(0, 1.3), ylim=(0, top), yticks=[], xlabel="cosine distance")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axes.set(xlim=(-0.3, 1.3), ylim=(0, top), yticks=[], xlabel="cosine distance")
+        axes.set_xticks(np.arange(0, 1.3, 0.2))
+        with mpl.rc_context(style()):
+            axes.legend(loc="upper left")
         live = self.picture.live
         self.limit = live(axes.axvline(0, color=BLACK, linestyle="--", linewidth=2))
         self.mark = live(axes.plot([], [], "v", color=BLACK, ms=16, clip_on=False)[0])
