@@ -122,8 +122,8 @@ def _estimate(config: str, threshold: float, kind: str, result: type[Estimate]):
 
 def _between(threshold: float, rates: np.ndarray) -> float:
     """The rate at a threshold that may lie between two points of GRID."""
-    right = min(int(np.searchsorted(GRID, threshold)), len(GRID) - 1)
-    if GRID[right] == threshold or right == 0:
+    right = int(np.searchsorted(GRID, threshold))
+    if GRID[right] == threshold:
         return float(rates[right])
     a, b = rates[right - 1], rates[right]
     share = (threshold - GRID[right - 1]) / STEP
@@ -131,7 +131,8 @@ def _between(threshold: float, rates: np.ndarray) -> float:
 
 
 def threshold_for(config: str, fmr: float | None = None) -> float:
-    """The largest measured distance at which no more than `fmr` of the pairs of different people match.
+    """The largest distance, in steps of 0.001, at which no more than `fmr` of the pairs of different people match
+    (as `fmr_at` has it).
 
     fmr  the wanted false match rate, 1e-5 … 0.5; None takes the default, 1 in 1,000
 
@@ -153,5 +154,7 @@ def threshold_for(config: str, fmr: float | None = None) -> float:
             "Give threshold= yourself, or measure it on pairs of your own (fl.metrics.threshold_at_fmr)."
         )
     row = _table()[config]["impostor"]
-    within = np.flatnonzero(np.array(row["errors"]) <= fmr * row["pairs"])
-    return float(GRID[within[-1]])
+    rates = np.array(row["errors"]) / row["pairs"]
+    below = GRID[np.flatnonzero(rates <= fmr)[-1]]
+    candidates = np.round(below + np.arange(0, STEP, 0.001), 3).tolist()
+    return max(distance for distance in candidates if _between(distance, rates) <= fmr)
