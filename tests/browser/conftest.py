@@ -107,6 +107,7 @@ class Lab:
             f"--IdentityProvider.token={self.token}",
             "--LabApp.expose_app_in_browser=True",
             "--LabApp.news_url=None",
+            "--ServerApp.shutdown_no_activity_timeout=600",  # should a test run be killed, nothing stays behind
         ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
