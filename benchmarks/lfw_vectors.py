@@ -44,15 +44,12 @@ class Measured:
     raw         {crop: (N, D) float32}, as the network gave them, not normalised
     raw_mirror  (N, D): of the mirrored aligned crop
     found       (N,): USUAL, LOW or NONE
-    seconds     {"detect": …, crop: …, "mirror": …}: reading and detecting, cutting and embedding; of these
-                photos in all
     """
 
     rows: np.ndarray
     raw: dict[str, np.ndarray]
     raw_mirror: np.ndarray | None
     found: np.ndarray
-    seconds: dict[str, float]
 
     def vectors(self, crop: str = "aligned", mirror: bool = False) -> np.ndarray:
         """(N, D) float32, unit norm; rows without a face are zero (a cosine of 0 with everybody)."""
@@ -85,7 +82,7 @@ def measure(
     store = _Store(STORE / f"{photos.variant}-{detector}-{embedder}", len(photos), machine.embedder.dim)
     store.check(machine, photos, fresh)
     wanted = [*crops, "mirror"] if mirror else list(crops)
-    missing = [row for row in rows if any(np.isnan(store.seconds[kind][row]) for kind in ["detect", *wanted])]
+    missing = [row for row in rows if any(np.isnan(store.done[kind][row]) for kind in ["detect", *wanted])]
     with tqdm(
         total=len(missing), unit="photo", desc=f"{detector} {' '.join(wanted)}", disable=not progress
     ) as bar:
@@ -97,8 +94,27 @@ def measure(
         raw={crop: np.array(store.raw[crop][rows]) for crop in crops},
         raw_mirror=np.array(store.raw["mirror"][rows]) if mirror else None,
         found=np.array(store.found[rows]).astype(int),
-        seconds={kind: float(store.seconds[kind][rows].sum()) for kind in ["detect", *wanted]},
     )
+
+
+def milliseconds(
+    photos: LFW, detector: str, crop: str = "aligned", embedder: str = "sface", *, mirror: bool = False
+) -> float:
+    """Processor time from JPEG to vector for one photo, on one core: CHUNK photos, after as many to warm up.
+
+    Processor time, not the clock's: other programs on the machine do not count.
+    """
+    machine, threads = _Machine(detector, embedder), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for start_row in (0, CHUNK):
+            start = time.process_time()
+            tensors = _read(photos.paths[start_row : start_row + CHUNK])
+            faces, _ = machine.faces(tensors)
+            machine.embedder(machine.cut(tensors, faces, crop), mirror=mirror)
+        return 1000 * (time.process_time() - start) / CHUNK
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Machine:
@@ -135,14 +151,14 @@ def _read(paths: Sequence[Path]) -> list[torch.Tensor]:
 
 
 class _Store:
-    """Arrays with a row for each photo, on disk; NaN in `seconds` where nothing was computed yet."""
+    """Arrays with a row for each photo, on disk; NaN in `done` where nothing was computed yet."""
 
     def __init__(self, folder: Path, photos: int, dim: int):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         kinds = [*CROPS, "mirror"]
         self.raw = {kind: self._array(f"raw-{kind}", (photos, dim)) for kind in kinds}
-        self.seconds = {kind: self._array(f"seconds-{kind}", (photos,)) for kind in ["detect", *kinds]}
+        self.done = {kind: self._array(f"done-{kind}", (photos,)) for kind in ["detect", *kinds]}
         self.found = self._array("found", (photos,))
         self.face = self._array("face", (photos, 15))  # box, landmarks, score
 
@@ -165,28 +181,26 @@ class _Store:
         kept = self.folder / "probe.npy"
         same = kept.exists() and np.allclose(np.load(kept), probe, rtol=1e-3, atol=1e-3)
         if fresh or not same:
-            for array in [*self.raw.values(), *self.seconds.values(), self.found, self.face]:
+            for array in [*self.raw.values(), *self.done.values(), self.found, self.face]:
                 array[:] = np.nan
             np.save(kept, probe)
 
     def fill(self, machine: _Machine, photos: LFW, rows: np.ndarray, wanted: Sequence[str]) -> None:
         """Compute what is missing of `wanted` for these rows."""
-        start = time.perf_counter()
         tensors = _read([photos.paths[row] for row in rows])
-        if np.isnan(self.seconds["detect"][rows]).any():
+        if np.isnan(self.done["detect"][rows]).any():
             faces, self.found[rows] = machine.faces(tensors)
             self.face[rows] = _packed(faces)
-            self.seconds["detect"][rows] = (time.perf_counter() - start) / len(rows)
+            self.done["detect"][rows] = 1
         there = self.found[rows] != NONE
         tensors = [tensor for tensor, is_there in zip(tensors, there, strict=True) if is_there]
         faces = _unpacked(self.face[rows[there]])
         for kind in wanted:
-            if np.isnan(self.seconds[kind][rows]).any():
-                start = time.perf_counter()
+            if np.isnan(self.done[kind][rows]).any():
                 crops = machine.cut(tensors, faces, "aligned" if kind == "mirror" else kind)
                 crops = crops.flip(2) if kind == "mirror" else crops
                 self.raw[kind][rows[there]] = machine.embedder.raw(crops).numpy()
-                self.seconds[kind][rows] = (time.perf_counter() - start) / len(rows)
+                self.done[kind][rows] = 1
 
 
 def _packed(faces: list[Face | None]) -> np.ndarray:

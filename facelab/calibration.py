@@ -61,11 +61,11 @@ class Estimate:
     people: int
 
     def __str__(self) -> str:
+        say = _percent if self.value > 0.05 else _one_in
         seen = f"LFW, {self.pairs:,} pairs of {self.people:,} people"
         if self.value == 0:
             return f"below {_one_in(self.high)}, none seen; {seen}"
-        low = "0" if self.low == 0 else _one_in(self.low)
-        return f"{_one_in(self.value)}, 95 % interval {low} to {_one_in(self.high)}; {seen}"
+        return f"{say(self.value)}, 95 % interval {say(self.low)} to {say(self.high)}; {seen}"
 
 
 class FmrEstimate(Estimate):
@@ -77,8 +77,12 @@ class FnmrEstimate(Estimate):
 
 
 def _one_in(rate: float) -> str:
-    """`1 in 1,000`; above 10 %, where that reads badly, a percentage."""
-    return f"{rate:.1%}" if rate > 0.1 else f"1 in {float(f'{1 / rate:.3g}'):,.0f}"
+    """`1 in 1,000`, to three digits."""
+    return f"1 in {float(f'{1 / rate:.3g}'):,.0f}" if rate > 0 else "0"
+
+
+def _percent(rate: float) -> str:
+    return f"{rate:.1%}"
 
 
 @functools.cache
@@ -131,8 +135,7 @@ def _between(threshold: float, rates: np.ndarray) -> float:
 
 
 def threshold_for(config: str, fmr: float | None = None) -> float:
-    """The largest distance, in steps of 0.001, at which no more than `fmr` of the pairs of different people match
-    (as `fmr_at` has it).
+    """The largest distance, in steps of 0.001, at which at most `fmr` of pairs of different people match.
 
     fmr  the wanted false match rate, 1e-5 … 0.5; None takes the default, 1 in 1,000
 

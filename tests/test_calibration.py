@@ -71,7 +71,7 @@ def test_every_threshold_has_a_rate_and_a_higher_one_no_lower(table):
 def test_threshold_for_is_the_largest_that_keeps_to_the_rate(table, wanted):
     threshold = calibration.threshold_for("made+up", wanted)
     assert calibration.fmr_at("made+up", threshold).value <= wanted
-    assert calibration.fmr_at("made+up", threshold + calibration.STEP).value > wanted
+    assert calibration.fmr_at("made+up", threshold + 0.001).value > wanted
 
 
 def test_the_default_is_one_in_a_thousand(table):
@@ -196,7 +196,7 @@ def test_the_default_threshold_is_worth_one_in_a_thousand(measured):
     config, _ = measured
     threshold = calibration.threshold_for(config)
     estimate = calibration.fmr_at(config, threshold)
-    assert 0.85e-3 < estimate.value <= 1e-3
+    assert 0.97e-3 < estimate.value <= 1e-3
     assert 0.5e-3 < estimate.low < estimate.value < estimate.high < 2e-3
     assert 0.5 < threshold < 0.8
     assert calibration.fnmr_at(config, threshold).value < 0.02
@@ -209,10 +209,10 @@ def test_the_templates_give_the_same_rates():
     impostor = 1 - (first @ first.T)[np.triu_indices(len(first), k=1)]
     pairs = templates.pairs["lfw"]
     genuine = 1 - templates.scores("lfw")[pairs.same]
-    for threshold in (0.5, 0.6, calibration.threshold_for(CONFIG), 0.75, 0.9):
+    for threshold in (0.5, 0.6, 0.643, 0.75, 0.9):
         estimate = calibration.fmr_at(CONFIG, threshold)
         assert (impostor <= threshold).sum() / estimate.pairs == pytest.approx(
-            estimate.value, rel=2e-3, abs=2e-7
+            estimate.value, rel=0.01, abs=2e-7
         )
         assert (genuine > threshold).mean() == pytest.approx(
             calibration.fnmr_at(CONFIG, threshold).value, abs=4e-4
