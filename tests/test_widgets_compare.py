@@ -91,9 +91,11 @@ def test_no_face_after_a_tilt_is_said_and_not_an_error(widget, monkeypatch):
 
 
 def test_an_own_photo_is_used_and_forgotten(widget, astronaut):
+    widget.tilt.value = 5
     send(widget, 1, "me.png", png(astronaut[:, ::-1]))
     assert widget.error is None
     assert (widget.a.value, widget.b.value) == ("Collins", "yours: me.png")
+    assert widget.tilt.value == 0, "an own photo is shown upright first"
     assert 0.01 < widget.distance < 0.2
     assert "yours: me.png" in widget.a.options, "the other side may have it too"
     send(widget, 0, "again.png", png(astronaut))

@@ -135,8 +135,8 @@ class Compare(LiveWidget):
         ]
         note = HTML(f"<div style='line-height:1.4'>{PRIVACY}</div>")
         bring = HBox(self.sources, layout=Layout(flex_flow="row wrap", grid_gap="0 2em"))
-        controls, *rest = self.children
-        self.children = (controls, bring, note, *rest)
+        controls, *_ = self.children
+        self.children = (controls, bring, note, self.alert, self.image, self.line)
 
     # ---- own photos
 
@@ -156,6 +156,7 @@ class Compare(LiveWidget):
         self._tilted = None
         with self.together():
             self._offer(**{side.lower(): label})
+            self.tilt.value = 0
 
     def _usable(self, name: str, data: bytes) -> np.ndarray:
         file = io.BytesIO(data)
@@ -214,24 +215,34 @@ class Compare(LiveWidget):
             blank = np.full((side, side, 3), WHITE, np.uint8)
             smooth = "nearest" if side == 112 else "bilinear"  # the network's pixels are shown as they are
             self.panels.append(self.picture.live(panel.imshow(blank, interpolation=smooth)))
-        looks = ((genuine, BLUE, "//", "same person"), (impostor, ORANGE, "\\\\", "different people"))
-        for values, colour, hatch, label in looks:
-            density = np.histogram(values, EDGES, density=True)[0]
-            axes.stairs(density, EDGES, fill=True, color=colour, alpha=0.3)
-            axes.stairs(density, EDGES, color=colour, linewidth=2, hatch=hatch, label=f"LFW: {label}")
-        top = axes.get_ylim()[1] * 1.35
-        axes.set(xlim=(-0.3, 1.3), ylim=(0, top), yticks=[], xlabel="cosine distance")
-        axes.set_xticks(np.arange(0, 1.3, 0.2))
-        with mpl.rc_context(style()):
-            axes.legend(loc="upper left")
+        tops = [
+            self._heap(axes, *look)
+            for look in (
+                (genuine, BLUE, "//", "LFW:\nsame person"),
+                (impostor, ORANGE, "\\\\", "LFW:\ndifferent people"),
+            )
+        ]
+        top = 1.4 * max(tops)
+        axes.set(xlim=(0, 1.3), ylim=(0, top), yticks=[], xlabel="cosine distance")
         live = self.picture.live
         self.limit = live(axes.axvline(0, color=BLACK, linestyle="--", linewidth=2))
         self.mark = live(axes.plot([], [], "v", color=BLACK, ms=16, clip_on=False)[0])
         box = {"facecolor": "white", "edgecolor": BLACK, "pad": 3}
-        self.tag = live(axes.text(0, top * 0.87, "", va="center", bbox=box))
+        self.tag = live(axes.text(0, top * 0.87, "", va="center", bbox=box, fontsize=14))
         self.height = top * 0.87
         for artist in (self.limit, self.mark, self.tag):
             artist.set_in_layout(False)
+
+    def _heap(self, axes, values: np.ndarray, colour: str, hatch: str, label: str) -> float:
+        """One histogram, its name written into it; returns its height."""
+        density = np.histogram(values, EDGES, density=True)[0]
+        axes.stairs(density, EDGES, fill=True, color=colour, alpha=0.3)
+        axes.stairs(density, EDGES, color=colour, linewidth=2, hatch=hatch)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
+        axes.text(
+            np.median(values), 0.3 * density.max(), label, ha="center", va="center", fontsize=13, bbox=box
+        )
+        return density.max()
 
     def seen(self, name: str) -> Seen:
         """A photo of the lists, looked at once."""

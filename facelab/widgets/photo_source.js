@@ -109,12 +109,13 @@ function render({ model, el }) {
     }
   }
   take.onclick = async () => {
+    const picture = jpeg(video, video.videoWidth, video.videoHeight) // drawn at once, encoded while we go on
+    off()
     try {
-      send("camera", await jpeg(video, video.videoWidth, video.videoHeight))
+      send("camera", await picture)
     } catch (error) {
       problem(`The camera's picture could not be taken (${error.message}): choose a file instead.`)
     }
-    off()
   }
   close.onclick = off
   el.append(open, live)
