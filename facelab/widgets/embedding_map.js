@@ -129,7 +129,7 @@ function apart(spots) {
   }
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const quantile = (values, q) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * q)];
 
 function render({ model, el }) {
   const root = html("div", "", el);
@@ -289,8 +289,8 @@ function render({ model, el }) {
     const person = model.get("person");
     const names = parts.names.map((text, place) => {
       const own = spots.map.filter((_, face) => person[face] === place);
-      const [x, y] = at([median(own.map((p) => p[0])), median(own.map((p) => p[1]))], MAP);
-      return { x, y, w: text.textContent.length * 9.4 };
+      const [x, y] = at([quantile(own.map((p) => p[0]), 0.5), quantile(own.map((p) => p[1]), 0.9)], MAP);
+      return { x, y: y - 20, w: text.textContent.length * 9.4 };
     });
     apart(names);
     names.forEach(({ x, y }, place) => set(parts.names[place], { x, y }));

@@ -246,8 +246,8 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
         own, others = self.inside
         same = self.person.count(who) - 1
         return (
-            f"Circle of {self.radius:.2f} around {plain(self.people[who])}, photo {self.number[self.chosen]}: "
-            f"{own} of {same} other photos of the same person inside, "
+            f"Circle of {self.radius:.2f} around {plain(self.people[who])}, "
+            f"photo {self.number[self.chosen]}: {own} of {same} other photos of the same person inside, "
             f"{others} of {len(self.person) - same - 1} of other people"
         )
 
@@ -271,9 +271,12 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
                 axes.set(aspect="equal", xticks=[], yticks=[])
                 axes.set_axis_off()
             for who, name in enumerate(self.people):
-                x, y = np.median(spots[0][person == who], axis=0)
+                x, y = (
+                    np.median(spots[0][person == who][:, 0]),
+                    np.quantile(spots[0][person == who][:, 1], 0.9),
+                )
                 box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1}
-                left.text(x, y, plain(name), ha="center", va="center", fontsize=12, bbox=box)
+                left.text(x, y + 0.05, plain(name), ha="center", va="bottom", fontsize=12, bbox=box)
                 angle = np.pi / 2 - 2 * np.pi * (who + 0.5) / len(self.people)
                 side = "center" if abs(np.cos(angle)) < 0.35 else "left" if np.cos(angle) > 0 else "right"
                 x, y = 1.06 * LIMIT * np.array([np.cos(angle), np.sin(angle)])
