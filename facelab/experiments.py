@@ -404,6 +404,8 @@ def noisy_labels(seed: int, data: str = "faces", share: float = 0.25, K: int = 3
     aside, true       the same for correctly labelled ones
     flagged, false    share of falsely labelled samples further than 75° from the dominant centre
     flagged, true     the same for correctly labelled ones
+    told apart, …     how often a falsely labelled sample lies further from its (dominant) centre than a
+                      correctly labelled one does: 0.5 is chance, 1 perfect. ArcFace is the control
     ArcFace, sub-centre, ArcFace cleaned    accuracy on unseen samples: trained on everything (twice), and
                       anew without what was flagged
     """
@@ -421,6 +423,7 @@ def noisy_labels(seed: int, data: str = "faces", share: float = 0.25, K: int = 3
     angle = cos.gather(1, dominant.unsqueeze(1)).squeeze(1).clamp(-1, 1).acos()
     arcface = lambda: losses.ArcFace(DIM, classes)  # noqa: E731
     plain = train(arcface, inputs, labels, seed, epochs=epochs)
+    plain_angle = own_angle(plain[1], training.embeddings_of(plain[0], inputs), labels)
     clean = train(arcface, inputs[~flagged], labels[~flagged], seed, epochs=epochs)
     return {
         "angle": torch.rad2deg(angle).numpy(),
@@ -429,10 +432,17 @@ def noisy_labels(seed: int, data: str = "faces", share: float = 0.25, K: int = 3
         "aside, true": float(aside[~wrong].float().mean()),
         "flagged, false": float(flagged[wrong].float().mean()),
         "flagged, true": float(flagged[~wrong].float().mean()),
+        "told apart, sub-centre": _how_often_larger(angle[wrong], angle[~wrong]),
+        "told apart, ArcFace": _how_often_larger(plain_angle[wrong], plain_angle[~wrong]),
         "ArcFace": accuracy(*plain[:2], held, held_labels),
         "sub-centre": accuracy(net, head, held, held_labels),
         "ArcFace, cleaned": accuracy(*clean[:2], held, held_labels),
     }
+
+
+def _how_often_larger(a: Tensor, b: Tensor) -> float:
+    """Share of all pairs in which the one of `a` is larger: the area under the ROC curve."""
+    return float((a.unsqueeze(1) > b).float().mean())
 
 
 # ---- MagFace (and AdaFace): does the length tell the quality? ----------------------------------------------

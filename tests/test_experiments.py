@@ -139,6 +139,7 @@ def test_false_labels_gather_aside():
     found = experiments.noisy_labels(0)
     assert found["wrong"].mean() == 0.25
     assert found["aside, false"] > found["aside, true"] + 0.2
+    assert found["told apart, sub-centre"] > 0.9
     assert found["flagged, false"] > 0.2 > 0.05 > found["flagged, true"]
 
 

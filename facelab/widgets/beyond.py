@@ -16,7 +16,7 @@ import torch
 
 from facelab import losses
 from facelab.plots import BLACK, BLUE, ORANGE
-from facelab.widgets.base import LivePicture, LiveWidget, choice, slider
+from facelab.widgets.base import LivePicture, LiveWidget, choice, control_text, slider
 
 GRID = torch.linspace(0, math.pi, 361, dtype=torch.float64)
 DEGREES = np.degrees(GRID.numpy())
@@ -243,3 +243,8 @@ class Beyond(LiveWidget):
             f"{numbers['N']:.2f} ({numbers['N of ArcFace']:.2f}); the pull is {numbers['pull']:.2f} "
             f"({numbers['pull of ArcFace']:.2f})."
         )
+
+    def still_caption(self) -> str:
+        shown = [control for control in self.controls if control.layout.display is None]
+        state = ", ".join(f"{control.description} {control_text(control)}" for control in shown)
+        return f"*{self.title}: live in JupyterLab once this cell has run. Here: {state}.*"
