@@ -94,9 +94,11 @@ def walk_images(folder: str | os.PathLike) -> Iterator[Path]:
     """Paths of the photos in `folder` and its sub-folders, one at a time, in the order of their names.
 
     Hidden files and folders (their names begin with a dot) are skipped, and so is what is not named like a
-    photo. Links to folders are followed, except back into a folder that is being walked.
+    photo. Links to folders are followed, except back into a folder that is being walked. A sub-folder that
+    cannot be listed is itself given in place of its photos: `read_image` refuses it and says why, so that
+    one locked folder does not end a walk through all the others.
 
-    Raises ImageError at once when `folder` is not a folder, and on the way when a sub-folder cannot be read.
+    Raises ImageError when `folder` is not a folder (at once) or cannot be listed itself.
     """
     if not os.path.isdir(folder):
         what = "is a file, not a folder" if os.path.exists(folder) else "does not exist"
@@ -115,15 +117,20 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
                 (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
             )
     except OSError as error:
-        raise ImageError(
-            f"{name_of(folder)} cannot be listed: {error.strerror}. Check its permissions."
-        ) from error
+        if above:
+            yield folder
+            return
+        raise ImageError(_not_listed(folder, error)) from error
     for entry in found:
         path = folder / entry.name
         if os.path.isdir(path):  # unlike entry.is_dir(), this takes a link to itself calmly
             yield from _walk(path, (*above, here))
         elif is_image_path(path) and os.path.isfile(path):
             yield path
+
+
+def _not_listed(folder: str | os.PathLike, error: OSError) -> str:
+    return f"{name_of(folder)} cannot be listed: {error.strerror}. Check its permissions."
 
 
 def _printable(text: str) -> str:
@@ -177,12 +184,15 @@ def _read_file(path: str, name: str) -> bytes:
     try:
         path = next((spelling for spelling in spellings if os.path.exists(spelling)), path)
         if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe or a device might never end
-            what = (
-                "a folder; walk_images lists the photos in it"
-                if os.path.isdir(path)
-                else "not an ordinary file"
+            if not os.path.isdir(path):
+                raise ImageError(f"{name} is not an ordinary file. Give the path of one photo.")
+            try:
+                os.scandir(path).close()
+            except OSError as error:
+                raise ImageError(_not_listed(path, error)) from error
+            raise ImageError(
+                f"{name} is a folder; walk_images lists the photos in it. Give the path of one photo."
             )
-            raise ImageError(f"{name} is {what}. Give the path of one photo.")
         with open(path, "rb") as stream:
             return stream.read()
     except FileNotFoundError as error:
@@ -294,7 +304,7 @@ def _png_ends(data: bytes, name: str) -> bool:
         checksum = int.from_bytes(data[end : end + 4], "big")
         if kind[:1].isupper() and zlib.crc32(data[position + 4 : end]) != checksum:
             raise ImageError(
-                f"{name} is damaged: the checksum of its {kind.decode('ascii', 'replace')} chunk at byte "
+                f"{name} is damaged: the checksum of its {_printable(kind.decode('latin-1'))} chunk at byte "
                 f"{position:,} is wrong. Copy or download it again."
             )
         if kind == b"IEND":

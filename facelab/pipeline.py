@@ -5,10 +5,11 @@ into one that is kept for each choice of options, so that the second call is qui
 """
 
 import functools
+import queue
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -127,7 +128,7 @@ class Pipeline:
     crop        "aligned" (five landmarks), or "square", "stretched", "letterboxed" to see what those cost
     faces       "all" faces of a photo, only the "largest", or only the most "central" one (as LFW means it)
     half        half precision in the embedder; None means: on a GPU yes, on a CPU no
-    workers     threads that decode photos ahead of the device; None means one for each CPU core
+    workers     threads that decode photos ahead of the device; None means as many as torch computes with
 
     Raises WeightsError when weights are missing or damaged, DeviceError for a device that is not there.
     """
@@ -153,6 +154,8 @@ class Pipeline:
             raise ValueError(f"faces={faces!r}: choose 'all', 'largest' or 'central'.")
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: at least 1.")
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers={workers}: at least 1, or None.")
         self.device = devices.choose(device)
         self.half = self.device.type == "cuda" if half is None else half
         options = {} if min_score is None else {"min_score": min_score}
@@ -333,6 +336,13 @@ def _sources(photos: str | PathLike | Iterable[Source]) -> Iterable[Source]:
                 f"{folder}: not a folder. Give a folder of photos, or (in Python) a list of them."
             )
         return walk_images(folder)
+    if isinstance(photos, np.ndarray | Tensor) and photos.ndim == 4:
+        return photos
+    if isinstance(photos, bytes | bytearray | np.ndarray | Tensor) or hasattr(photos, "read"):
+        raise ImageError(  # these iterate over bytes, rows of pixels, lines
+            f"{name_of(photos)} is one photo, and a pipeline takes many: give a list of photos, or call "
+            ".one(photo)."
+        )
     return photos
 
 
@@ -365,13 +375,14 @@ def _decoded(
 
     A thread that has decoded a photo keeps it to itself until there is room, unless that photo is the very
     next: that one never waits, so the queue cannot lock up behind a photo that arrived too early.
+
+    The threads are daemons: a program that ends while it still holds a half-read stream must not wait for
+    threads that wait for room (those of a ThreadPoolExecutor are joined at exit, for ever).
     """
     room = threading.Condition()
     state = {"next": 0, "bytes": 0, "stop": False}
 
     def decode(number: int, source: Source) -> np.ndarray | FacelabError:
-        if state["stop"]:
-            return ImageError(f"{name_of(source)}: not read, the run was stopped.")
         photo = _read(source)
         size = getattr(photo, "nbytes", 0)
         with room:
@@ -381,28 +392,49 @@ def _decoded(
             state["bytes"] += size
         return photo
 
+    def work() -> None:
+        while (task := tasks.get()) is not None:
+            number, source, future = task
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(decode(number, source))
+                except BaseException as error:  # whoever asks for the photo gets it
+                    future.set_exception(error)
+
     photos = enumerate(photos)
+    tasks: queue.SimpleQueue = queue.SimpleQueue()
     waiting: deque[tuple[Source, Future]] = deque()
-    with ThreadPoolExecutor(workers or torch.get_num_threads(), "facelab-decode") as pool:
-        try:
-            while True:
-                while len(waiting) < ahead + 1 and (following := next(photos, None)) is not None:
-                    waiting.append((following[1], pool.submit(decode, *following)))
-                if not waiting:
-                    return
-                source, future = waiting.popleft()
-                photo = future.result()
-                with room:
-                    state["next"] += 1
-                    state["bytes"] -= getattr(photo, "nbytes", 0)
-                    room.notify_all()
-                yield source, photo
-        finally:  # also when the caller stops listening half-way
+    threads = [
+        threading.Thread(target=work, name=f"facelab-decode-{k}", daemon=True)
+        for k in range(workers or torch.get_num_threads())
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        while True:
+            while len(waiting) < ahead + 1 and (following := next(photos, None)) is not None:
+                future: Future = Future()
+                waiting.append((following[1], future))
+                tasks.put((*following, future))
+            if not waiting:
+                return
+            source, future = waiting.popleft()
+            photo = future.result()
             with room:
-                state["stop"] = True
+                state["next"] += 1
+                state["bytes"] -= getattr(photo, "nbytes", 0)
                 room.notify_all()
-            for _, future in waiting:
-                future.cancel()
+            yield source, photo
+    finally:  # also when the caller stops listening half-way
+        with room:
+            state["stop"] = True
+            room.notify_all()
+        for _, future in waiting:
+            future.cancel()
+        for _ in threads:
+            tasks.put(None)
+        for thread in threads:
+            thread.join()
 
 
 def _upload(photos: list[np.ndarray], device: torch.device) -> list[Tensor]:
@@ -451,6 +483,8 @@ def align(photo: Source, face: Face | list[Face], template: str = "112x112") -> 
     Returns (112, 112, 3) uint8, black outside the photo; (N, 112, 112, 3) for a list of faces.
     template "96x112" gives the narrower crop that was usual up to CosFace (Japanese slides, page 7).
     """
+    if template not in SIZES:
+        raise ValueError(f"template {template!r} is not known; there are {', '.join(SIZES)}.")
     return _crops(photo, face, lambda faces: (landmark_matrices(faces, template), None), *SIZES[template])
 
 

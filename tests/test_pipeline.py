@@ -1,8 +1,11 @@
 """From photos to vectors: batches, streams, bad files, two photos compared."""
 
+import errno
 import io
 import itertools
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -266,3 +269,44 @@ def test_gpu_and_cpu_agree(astronaut, hopper):
         a, b = cpu.one(photo), gpu.one(photo)
         assert np.allclose(a.faces[0].box, b.faces[0].box, atol=1)
         assert fl.cosine_distance(a.vectors[0], b.vectors[0]) < 5e-3
+
+
+def test_a_program_that_ends_with_a_half_read_stream_ends(tmp_path):
+    """The decoding threads wait for room, and nobody will ever make any."""
+    script = """
+import numpy as np
+from facelab import pipeline as room
+room.MEMORY_AHEAD = 30_000
+big = np.zeros((100, 100, 3), np.uint8)
+stream = room._decoded(iter([big] * 40), ahead=16, workers=2)
+next(stream)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_a_locked_sub_folder_stops_nothing(pipe, folder, monkeypatch):
+    real = os.scandir
+
+    def locked(path):
+        if os.path.basename(path) == "sub":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    results = {os.path.basename(result.path): result for result in pipe(folder, progress=False)}
+    assert "sub cannot be listed: Permission denied" in str(results["sub"].error)
+    assert results["아이린 콜린스.jpg"].error is None
+
+
+def test_one_photo_in_place_of_many_is_an_error(pipe, astronaut, tmp_path):
+    for one in (astronaut, torch.from_numpy(astronaut), b"\xff\xd8\xff", io.BytesIO(b"\xff\xd8\xff")):
+        with pytest.raises(ImageError, match="one photo"):
+            pipe(one)
+    assert len(list(pipe(np.stack([astronaut] * 2), progress=False))) == 2
+
+
+def test_a_template_and_workers_that_do_not_exist(astronaut):
+    with pytest.raises(ValueError, match="112x112"):
+        fl.align(astronaut, [], template="64x64")
+    with pytest.raises(ValueError, match="workers=0"):
+        fl.Pipeline(device="cpu", workers=0)
