@@ -4,7 +4,10 @@ Exit status: 0 done (verify: the same person), 1 (verify only) different people,
 one line on standard error says why.
 """
 
+import errno
 import json
+import sys
+import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +19,16 @@ from facelab.errors import FacelabError
 
 
 class _App(typer.core.TyperGroup):
-    """Turns the errors that facelab raises on purpose into one line and exit status 2."""
+    """Turns the errors that facelab raises on purpose into one line and exit status 2.
+
+    Whatever else goes wrong ends in 2 as well, after a traceback unless the system's own words are enough:
+    Python's usual 1 would say "different people".
+    """
 
     def invoke(self, context):
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # redirected on Windows, it may not know "≤": write it escaped
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(context)
         except FacelabError as error:
@@ -27,6 +37,17 @@ class _App(typer.core.TyperGroup):
         except KeyboardInterrupt as error:
             typer.echo("facelab: stopped.", err=True)
             raise typer.Exit(130) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody listens any more: typer ends quietly
+            where = f"{error.filename}: " if error.filename else ""
+            typer.echo(f"facelab: {where}{error.strerror or error}.", err=True)
+            raise typer.Exit(2) from error
+        except Exception as error:
+            if hasattr(error, "exit_code"):
+                raise  # typer's own: a wrong option, say
+            traceback.print_exc()
+            raise typer.Exit(2) from error
 
 
 app = typer.Typer(
@@ -121,6 +142,8 @@ def embed(
     from facelab.embeddings_file import write
     from facelab.pipeline import Pipeline
 
+    if out.is_dir():
+        raise FacelabError(f"{out}: is a folder. Give the name of the file to write.")
     if out.exists() and not force:
         raise FacelabError(f"{out}: is there already. Give another name, or --force to write over it.")
     pipe = Pipeline(detector.value, embedder.value, device, batch_size, mirror=mirror)

@@ -1,7 +1,6 @@
 """What this machine has, what is missing, and the command that mends it (`facelab doctor`)."""
 
 import importlib.metadata
-import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,6 +85,8 @@ def _attempt(what: str, run: Callable[[], str], needed: bool) -> Finding:
         return Finding(what, True, run(), needed)
     except FacelabError as error:
         return Finding(what, False, str(error), needed)
+    except Exception as error:  # whatever it is, the rest is examined all the same
+        return Finding(what, False, f"{type(error).__name__}: {error}", needed)
 
 
 def _data() -> list[Finding]:
@@ -99,20 +100,11 @@ def _data() -> list[Finding]:
 
 def _packages() -> list[Finding]:
     """What the notebooks import beyond the core; found without importing it."""
-    lab = {
-        "jupyterlab": "jupyterlab",
-        "ipywidgets": "ipywidgets",
-        "matplotlib": "matplotlib",
-        "deepface": "deepface",
-    }
-    return [
-        Finding(
-            name,
-            importlib.util.find_spec(module) is not None,
-            importlib.metadata.version(name)
-            if importlib.util.find_spec(module)
-            else "for the notebooks: pip install 'facelab[lab]'",
-            needed=False,
-        )
-        for name, module in lab.items()
-    ]
+    findings = []
+    for name in ("jupyterlab", "ipywidgets", "matplotlib", "deepface"):
+        try:
+            findings.append(Finding(name, True, importlib.metadata.version(name), needed=False))
+        except importlib.metadata.PackageNotFoundError:
+            remedy = "for the notebooks: pip install 'facelab[lab]'"
+            findings.append(Finding(name, False, remedy, needed=False))
+    return findings

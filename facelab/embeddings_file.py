@@ -43,6 +43,8 @@ def write(results: Iterable[Result], target: str | PathLike, pipe: Pipeline) -> 
     import facelab
 
     target = Path(target)
+    if target.is_dir():
+        raise FacelabError(f"{target}: is a folder. Give the name of the file to write.")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     written = Written()
     text = h5py.string_dtype("utf-8")

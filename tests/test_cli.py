@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -177,3 +179,59 @@ def test_status_tables():
         done = facelab(*arguments)
         assert done.exit_code == 0, done.output
         assert len(done.stdout.splitlines()) >= 4
+
+
+def test_embed_into_a_folder_is_refused_before_the_work(photos, tmp_path):
+    for out in (tmp_path, "."):
+        done = facelab("embed", photos, out, "--force")
+        assert done.exit_code == 2
+        assert "is a folder" in done.stderr
+
+
+def test_a_message_with_odd_characters_goes_into_the_file(photos, tmp_path):
+    """The name of a PNG's chunk is the file's own business, a zero byte in it, too."""
+    png = (photos / "nobody.png").read_bytes()
+    (photos / "hostile.png").write_bytes(png[:33] + b"\0\0\0\1A\0\x1b[x" + b"\0\0\0\0" + png[33:])
+    done = facelab("embed", photos, tmp_path / "vectors.h5", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert "hostile.png is damaged" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "weights"), KeyError("a bug")])
+def test_what_goes_wrong_unforeseen_is_not_different_people(photos, monkeypatch, error):
+    from facelab import pipeline
+
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(pipeline, "Pipeline", fails)
+    done = facelab("verify", photos / "collins.jpg", photos / "hopper.jpg")
+    assert done.exit_code == 2
+    assert ("weights: Permission denied" in done.stderr) is isinstance(error, OSError)
+    assert ("Traceback" in done.stderr) is not isinstance(error, OSError)
+
+
+def test_output_that_knows_few_characters(photos):
+    """A redirected stdout on Windows is often cp1252, which has no "≤"."""
+    pair = [str(photos / "collins.jpg"), str(photos / "collins mirrored.png")]
+    done = subprocess.run(
+        [sys.executable, "-m", "facelab.cli", "verify", *pair, "--device", "cpu"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"same person" in done.stdout
+
+
+def test_doctor_survives_what_it_finds(monkeypatch):
+    from facelab import datasets
+
+    def breaks(*_):
+        raise ModuleNotFoundError("No module named 'h5py'")
+
+    monkeypatch.setattr(datasets, "lfw_templates", breaks)
+    done = facelab("doctor")
+    assert done.exit_code == 0
+    assert "No module named 'h5py'" in done.stdout
