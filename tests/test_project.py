@@ -65,3 +65,20 @@ def test_a_second_setup_does_nothing(monkeypatch, tmp_path):
     (tmp_path / "facelab-lab.stamp").write_text(project_setup.fingerprint())
     monkeypatch.setattr(project_setup, "make_venv", lambda: pytest.fail("made the environment again"))
     project_setup.main("lab")
+
+
+def test_an_environment_without_pip_or_from_elsewhere_is_made_anew(monkeypatch, tmp_path):
+    """Debian's python3 without python3-venv leaves a `.venv` without pip behind; a moved project leads into
+    the place where it was."""
+    monkeypatch.setattr(project_setup, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(project_setup, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    assert not project_setup.is_whole()
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "python").symlink_to(sys.executable)
+    assert not project_setup.is_whole(), "there is no pip"
+    pip = folder / "pip"
+    for where, whole in ((tmp_path / ".venv", True), ("/elsewhere/.venv", False)):
+        pip.write_text(f"#!/bin/sh\necho pip 26.0 from {where}/lib/python3/site-packages/pip\n")
+        pip.chmod(0o755)
+        assert project_setup.is_whole() is whole

@@ -43,11 +43,23 @@ def fingerprint() -> str:
     return hashlib.sha256(made_from).hexdigest()
 
 
-def make_venv() -> None:
-    if PYTHON.exists():
-        return
+def is_whole() -> bool:
+    """Is there an environment, with pip, made in this very place? One that was moved or copied with the
+    project has commands that lead to where it was; one without pip was given up half-way."""
+    pip_command = PYTHON.with_name("pip.exe" if os.name == "nt" else "pip")
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, capture_output=True, text=True)
+        done = subprocess.run([str(pip_command), "--version"], capture_output=True, text=True)
+    except OSError:
+        return False
+    return done.returncode == 0 and os.path.normcase(VENV) in os.path.normcase(done.stdout)
+
+
+def make_venv() -> None:
+    if is_whole():
+        return
+    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
         sys.exit(
             f"{error.stdout}{error.stderr}\nPython could not make a virtual environment in {VENV}. "
