@@ -37,10 +37,16 @@ _RETRIED = {408, 425, 429, 500, 502, 503, 504}
 
 
 def home() -> Path:
-    """The folder in which facelab keeps what it fetches: `FACELAB_HOME`, else the user's cache folder."""
+    """The folder in which facelab keeps what it fetches: `FACELAB_HOME`, else the user's cache folder.
+
+    Raises FacelabError for a `~name` of nobody.
+    """
     chosen = os.environ.get("FACELAB_HOME")
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError as error:
+            raise FacelabError(f"FACELAB_HOME={chosen!r}: {error} Give a whole path.") from error
     import platformdirs
 
     return platformdirs.user_cache_path("facelab", appauthor=False)

@@ -311,7 +311,14 @@ def _locate(known: WeightsFile, path: str | os.PathLike | None) -> tuple[Path, s
     if path is not None:
         return Path(path), f"Give another path, or none to use the cache ({_cache()})."
     cached = _cache() / known.file_name
-    if cached.exists():
+    try:
+        there = cached.exists()
+    except OSError as error:
+        raise WeightsError(
+            f"the cache {_cache()} cannot be looked into: {error.strerror}. Check its permissions, or set "
+            "FACELAB_HOME to another folder."
+        ) from error
+    if there:
         return cached, f"Delete it{_or_get_again(known)}."
     carried = _carried_path(known)
     if carried is not None:

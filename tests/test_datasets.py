@@ -423,3 +423,32 @@ def test_status_says_what_is_there_and_what_brings_the_rest(tmp_path, small):
     photos.path("Zico", 1).unlink()
     rows = {row.name: row for row in datasets.status(tmp_path)}
     assert "holds 5 photos" in rows["lfw photos, deepfunneled"].state
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", None])
+def test_a_damaged_folder_is_said_plainly(tmp_path, small, damage):
+    photos = datasets.get_lfw(archive(tmp_path / "lfw.tgz"), False, home=tmp_path)
+    note = photos.root / "facelab.json"
+    note.unlink() if damage is None else note.write_text(damage)
+    with pytest.raises(DatasetError, match=r"is damaged .* delete that folder"):
+        datasets.lfw(tmp_path)
+    assert any("is damaged" in row.state for row in datasets.status(tmp_path))
+
+
+def test_photos_with_strange_names_are_said_plainly(tmp_path, small):
+    photos = datasets.get_lfw(archive(tmp_path / "lfw.tgz"), False, home=tmp_path)
+    photos.paths[0].rename(photos.paths[0].with_name("copy.jpg"))
+    with pytest.raises(DatasetError, match="is damaged"):
+        datasets.lfw(tmp_path)
+
+
+def test_a_locked_photo_stops_no_listing(tmp_path, monkeypatch):
+    for name in ("Ann", "Bo"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(JPEG)
+
+    def locked(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(datasets.photos, "open", locked, raising=False)
+    assert len(datasets.folder(tmp_path)) == 2

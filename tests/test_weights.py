@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from facelab import weights
-from facelab.errors import WeightsError
+from facelab.errors import FacelabError, WeightsError
 
 CARRIED = ("yunet", "sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
 
@@ -516,3 +516,10 @@ def test_nothing_is_written_by_looking(cache):
     weights.status()
     weights.read("yunet")
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("home", ["~nobody-of-that-name/x", "x" * 300])
+def test_a_home_that_cannot_be_is_said_plainly(monkeypatch, home):
+    monkeypatch.setenv("FACELAB_HOME", home)
+    with pytest.raises(FacelabError, match="FACELAB_HOME"):
+        weights.find("yunet")

@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -132,6 +133,6 @@ def _duplicates(paths: tuple[Path, ...]) -> tuple[tuple[Path, ...], ...]:
     for size, candidates in sizes.items():
         if len(candidates) > 1:
             for path in candidates:
-                with open(path, "rb") as file:
+                with suppress(OSError), open(path, "rb") as file:  # who reads it later says what is wrong
                     groups[size, hashlib.file_digest(file, "sha256").digest()].append(path)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)

@@ -106,20 +106,27 @@ def _by_name(path: Path) -> str:
 
 
 def _listed(root: Path, variant: str) -> LFW:
-    names, paths, identity, number = [], [], [], []
+    names, paths, identity = [], [], []
     for person in sorted((entry for entry in root.iterdir() if entry.is_dir()), key=_by_name):
         photos = sorted(person.glob("*.jpg"), key=_by_name)
         if photos:
             paths += photos
             identity += [len(names)] * len(photos)
-            number += [int(photo.stem[-4:]) for photo in photos]
             names.append(person.name)
     if len(paths) != PHOTOS or len(names) != PEOPLE:
         raise DatasetError(
             f"{root} holds {len(paths):,} photos of {len(names):,} people, and LFW has {PHOTOS:,} of "
             f"{PEOPLE:,}: delete that folder and run `facelab data get lfw` again."
         )
-    info = json.loads((root / _INFO).read_text(encoding="utf-8"))
+    try:
+        number = [int(photo.stem[-4:]) for photo in paths]
+        info = json.loads((root / _INFO).read_text(encoding="utf-8"))
+        archive, sha256, known = info["archive"], info["sha256"], info["known"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{root} is damaged ({type(error).__name__}: {error}): delete that folder and run `facelab data "
+            "get lfw` again."
+        ) from error
     return LFW(
         root=root,
         names=tuple(names),
@@ -127,9 +134,9 @@ def _listed(root: Path, variant: str) -> LFW:
         identity=np.array(identity),
         number=np.array(number),
         variant=variant,
-        archive=info["archive"],
-        sha256=info["sha256"],
-        known=info["known"],
+        archive=archive,
+        sha256=sha256,
+        known=known,
     )
 
 
