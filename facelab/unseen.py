@@ -119,6 +119,13 @@ def both(vectors: np.ndarray, data: Digits) -> tuple[float, float]:
     return tuple(two_way(vectors[rows], data.labels[rows]) for rows in (data.fresh, data.unseen))
 
 
+def after_learning(count: int, seed: int, dim: int = 16) -> float:
+    """`two_way` on 8 and 9, after softmax training on `count` of the other digits, drawn by the seed."""
+    classes = np.random.default_rng(seed).permutation(8)[:count]
+    part = digits(unseen=(8, 9), classes=tuple(classes.tolist()))
+    return both(learn("softmax", part, dim, seed).embeddings, part)[1]
+
+
 # ---- weighted χ² -----------------------------------------------------------------------------------------
 
 

@@ -83,6 +83,7 @@ export function dial(away, person) {
 const MAP = (SIZE / 2) * 0.96; // units of a map's 1
 const DIAL = (SIZE / 2 - 62) / LIMIT; // units of a distance of 1: names stand around the rim
 const at = (point, scale) => [SIZE / 2 + point[0] * scale, SIZE / 2 - point[1] * scale];
+const WIDE = 10.6; // of a letter of a name, at most
 const plain = (name) => name.replaceAll("_", " ");
 
 function make(kind, attributes = {}, parent = null) {
@@ -238,15 +239,15 @@ function render({ model, el }) {
       parts[kind] = make("circle", { class: "ring", r: 13 }, svg);
     }
     for (const value of [0.4, 0.8, LIMIT]) {
-      const [x, y] = at([0, -value], DIAL);
-      make("text", { class: "tick", x, y: y + (value === LIMIT ? 11 : 0) }, right).textContent = value;
+      const [x, y] = at([0, value], DIAL); // upwards, where two sectors meet
+      make("text", { class: "tick", x, y: y - (value === LIMIT ? 11 : 0) }, right).textContent = value;
     }
     people.forEach((one, place) => {
       const angle = Math.PI / 2 - (2 * Math.PI * (place + 0.5)) / people.length;
       const words = plain(one).split(" ");
       const [x, y] = at([Math.cos(angle) * LIMIT, Math.sin(angle) * LIMIT], DIAL);
       const lines = words.length > 1 ? [words[0], words.slice(1).join(" ")] : words;
-      const wide = (Math.max(...lines.map((line) => line.length)) * 9.2) / 2;
+      const wide = (Math.max(...lines.map((line) => line.length)) * WIDE) / 2;
       const cx = Math.min(SIZE - wide - 2, Math.max(wide + 2, x + Math.cos(angle) * (wide + 6)));
       lines.forEach((line, i) => {
         const cy = y - Math.sin(angle) * 24 + (i - (lines.length - 1) / 2) * 19;
@@ -290,7 +291,7 @@ function render({ model, el }) {
     const names = parts.names.map((text, place) => {
       const own = spots.map.filter((_, face) => person[face] === place);
       const [x, y] = at([quantile(own.map((p) => p[0]), 0.5), quantile(own.map((p) => p[1]), 0.9)], MAP);
-      return { x, y: y - 20, w: text.textContent.length * 9.4 };
+      return { x, y: y - 20, w: text.textContent.length * WIDE };
     });
     apart(names);
     names.forEach(({ x, y }, place) => set(parts.names[place], { x, y }));
@@ -371,7 +372,7 @@ function render({ model, el }) {
       tip.textContent = face === undefined ? "" : `${name(face)}: ${away[face].toFixed(2)}`;
       if (face === undefined) return;
       const [x, y] = at(spots[kind][face], kind === "map" ? MAP : DIAL);
-      const half = tip.textContent.length * 4.9;
+      const half = (tip.textContent.length * WIDE) / 2;
       set(tip, { x: Math.min(SIZE - half, Math.max(half, x)), y: y < 40 ? y + 24 : y - 22 });
     });
     svg.addEventListener("pointerleave", () => (parts.tip[kind].textContent = ""));

@@ -33,11 +33,12 @@ def test_epochs_and_the_map(open_notebook, capsys):
     assert inside() < before
     assert inside() == dial.locator(".face.near").count() - 1  # the chosen one is not counted
 
-    chosen = status.inner_text().split(" around ")[1]
     faces.locator("svg.map").focus()
+    visited = set()
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
         notebook.page.keyboard.press(key)
-    assert status.inner_text().split(" around ")[1] != chosen
+        visited.add(status.inner_text().split(" around ")[1].split(":")[0])
+    assert len(visited) >= 3
     faces.get_by_label("map", exact=True).select_option("t-SNE")
     faces.get_by_label("person", exact=True).select_option(label="Kofi Annan")
     assert "around Kofi Annan 1" in status.inner_text()
