@@ -30,10 +30,12 @@ class Written:
     faces: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     complete: bool = True
+    error: FacelabError | None = None
 
 
 def write(results: Iterable[Result], target: str | PathLike, pipe: Pipeline) -> Written:
-    """Write results as they come. Ctrl-C keeps what is done so far and marks the file `complete = False`.
+    """Write results as they come. Ctrl-C, or a device that gives up, keeps what is done so far and marks the
+    file `complete = False`; the error is raised after that.
 
     Raises FacelabError when the file cannot be written (no such folder, disk full); then nothing is left
     behind and a file that was there before stays as it was.
@@ -62,11 +64,15 @@ def write(results: Iterable[Result], target: str | PathLike, pipe: Pipeline) -> 
             file.attrs.update(embedder=pipe.embedder.name, config=pipe.config, facelab=facelab.__version__)
             for name, (shape, dtype) in columns.items():
                 file.create_dataset(name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(256, *shape))
-            for some in _batched(_until_interrupted(results, written), 256):
+            for some in _batched(_until_it_stops(results, written), 256):
                 _append(file, some, written)
             file.attrs["complete"] = written.complete
         if written.photos == 0:
-            raise FacelabError(f"{target}: not written, as there was no photo to embed.")
+            raise (
+                written.error
+                if written.error is not None
+                else FacelabError(f"{target}: not written, as there was no photo to embed.")
+            )
         os.replace(part, target)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
@@ -75,14 +81,20 @@ def write(results: Iterable[Result], target: str | PathLike, pipe: Pipeline) -> 
         ) from error
     finally:
         part.unlink(missing_ok=True)
+    if written.error is not None:
+        raise FacelabError(
+            f"{target}: holds {written.photos} photos, then: {written.error}"
+        ) from written.error
     return written
 
 
-def _until_interrupted(results: Iterable[Result], written: Written) -> Iterator[Result]:
+def _until_it_stops(results: Iterable[Result], written: Written) -> Iterator[Result]:
     try:
         yield from results
     except KeyboardInterrupt:
         written.complete = False
+    except FacelabError as error:
+        written.complete, written.error = False, error
 
 
 def _batched(results: Iterator[Result], size: int) -> Iterator[list[Result]]:
@@ -96,7 +108,7 @@ def _append(file, results: Sequence[Result], written: Written) -> None:
     counts = [len(result.faces) for result in results]
     # A file name of bytes that are no UTF-8 is kept in a form that can be read back.
     paths = [str(result.path).encode("utf-8", "backslashreplace").decode() for result in results]
-    errors = [str(result.error or "") for result in results]
+    errors = [str(result.error or "").replace("\0", "\\0") for result in results]  # HDF5 text ends at a NUL
     rows = {
         "vectors": np.concatenate([result.vectors for result in results]),
         "boxes": np.array([face.box for face in faces]).reshape(-1, 4),

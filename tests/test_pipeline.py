@@ -99,6 +99,28 @@ def test_the_answer_does_not_depend_on_the_batch(folder):
         assert np.allclose(result.vectors, many[path].vectors, atol=2e-3)
 
 
+def test_a_face_that_cannot_be_embedded_takes_no_other_photo_along(folder, monkeypatch):
+    pipe = fl.Pipeline(device="cpu", batch_size=8)
+    whole = pipe.embedder.raw
+
+    def overflows(crops, mirror=False):
+        vectors = whole(crops, mirror)
+        return torch.where((crops.float().mean((1, 2, 3)) > 120)[:, None], torch.inf, vectors)
+
+    monkeypatch.setattr(pipe.embedder, "raw", overflows)
+    results = {result.path.name: result for result in pipe(folder, progress=False)}
+    portraits = [results["아이린 콜린스.jpg"], results["グレース.png"]]
+    means = [fl.Pipeline(device="cpu").one(result.path).crops.mean() for result in portraits]
+    for mean, result in zip(means, portraits, strict=True):
+        if mean > 120:
+            assert "no direction" in str(result.error)
+            assert result.path.name in str(result.error)
+        else:
+            assert result.error is None
+            assert len(result.vectors) == 1
+    assert min(means) < 120 < max(means), "one of the two overflows, one does not"
+
+
 def test_a_photo_with_several_faces(pipe, astronaut, hopper):
     beside = np.zeros((600, 1024, 3), np.uint8)
     beside[:512, :512] = astronaut
@@ -224,8 +246,9 @@ def test_cosine_distance():
     assert fl.cosine_distance([[1, 0], [1, 1]], [5, 0]) == pytest.approx([0, 1 - np.sqrt(0.5)])
     vectors = np.random.default_rng(0).normal(size=(1000, 128)).astype(np.float32)
     assert np.all(fl.cosine_distance(vectors, vectors) >= 0), "rounding must not make it negative"
-    with pytest.raises(ValueError, match="zeros"):
-        fl.cosine_distance([0, 0], [1, 0])
+    for without_direction in ([0, 0], [np.nan, 1], [np.inf, 1]):
+        with pytest.raises(ValueError, match="no direction"):
+            fl.cosine_distance(without_direction, [1, 0])
 
 
 def test_embed_takes_one_or_many_and_nothing_else(pipe, astronaut):

@@ -1,16 +1,16 @@
-"""`data/lfw_templates.h5`: one vector for each of LFW's 13,233 photos, so that lessons run without the
-photos.
+"""`data/lfw_templates.h5`: one vector for each of LFW's 13,233 photos, so that lessons run without photos.
 
 The file, made by `data/make_lfw_templates.py`:
 
-    /vectors        (13233, 128) float16     in the order of `lfw().paths`
-    /identity       (13233,)     uint16      0 … 5748: the person, a number
-    /number         (13233,)     uint16      the photo's number among that person's, from 1
-    /fallback       (k,)         uint16      photos in which no face was found at the usual score; see
-    `fallback_rule` /names/identity (158,)       uint16      the people with ten or more photos …
-    /names/name     (158,)       UTF-8       … and their names; nobody else is named /pairs/P/{a, b, same,
-    fold}              the protocols lfw, devtrain, devtest as rows of /vectors attributes      what made
-    it: weights' SHA-256, LFW variant, versions, rules, and `content_sha256` over all arrays
+    /vectors                        (13233, 128) float16  in the order of `lfw().paths`
+    /identity                       (13233,) uint16       the person, a number, 0 … 5748
+    /number                         (13233,) uint16       the photo's number among that person's, from 1
+    /fallback                       (k,) uint16           photos with no face at the usual score
+    /names/identity                 (158,) uint16         the people with ten or more photos …
+    /names/name                     (158,) UTF-8          … and their names; nobody else is named
+    /pairs/P/a, b, same, fold       the protocols lfw, devtrain, devtest as rows of /vectors
+    attributes                      what made it: SHA-256 of the weights, LFW variant, versions, rules, and
+                                    `content_sha256` over all arrays
 """
 
 import hashlib
