@@ -275,6 +275,9 @@ function render({ model, el }) {
     all(NAMES.map((name) => START[name]));
   });
 
+  // The notebook takes the keys of whatever it holds; Tab is left to it, so that one gets out again.
+  root.addEventListener("keydown", (event) => event.key.startsWith("Arrow") && event.stopPropagation());
+
   const watched = [...NAMES, "margin", "circle"].map((name) => `change:${name}`).join(" ");
   model.on(watched, redraw);
   redraw();

@@ -31,6 +31,7 @@ from facelab import exercises, losses, metrics, plots
 from facelab.training import balanced_batches, embeddings_of, fit, seeded
 
 plots.use_style()
+torch.set_num_threads(1)  # the matrices of this lesson are so small that one thread is fastest
 
 # %% [markdown]
 # ## 1 · From "induced" to "said"
