@@ -10,6 +10,7 @@ import argparse
 
 import numpy as np
 
+from facelab import training
 from facelab.widgets import fan
 
 EASED = {"base": 100.0, "gamma": 1.0, "lambda_min": 0.0}
@@ -57,6 +58,24 @@ def row(toy: fan.Toy, loss: str, options: dict, seeds: int, even: bool) -> str:
     return f"{name:28}{numbers}{whole:6} of {seeds}"
 
 
+def follow_the_length(toy: fan.Toy, seed: int) -> tuple[float, float, float]:
+    """Spread of modified softmax; of s·cos θ whose s is at each epoch the mean ‖x‖ that modified softmax had
+    there; and of s·cos θ with s fixed at the last of these."""
+    free = fan.train(toy, "ModifiedSoftmax", seed=seed)
+    lengths = [max(1.0, frame.length) for frame in free.frames]
+    net, head = fan.build("CosFace", toy, seed, True, {"s": lengths[1], "m": 0.0})
+
+    def scale(snapshot: training.Snapshot, history: training.History) -> None:
+        head.s = lengths[min(snapshot.epoch + 1, len(lengths) - 1)]
+
+    history = training.fit(
+        net, head, toy.inputs, toy.labels,
+        epochs=fan.EPOCHS, lr=fan.RATE, seed=seed, device="cpu", on_epoch=scale, progress=False,
+    )  # fmt: skip
+    fixed = fan.train(toy, "CosFace", seed=seed, s=lengths[-1], m=0.0)
+    return free.last.spread, fan.spread(history.snapshots[-1].embeddings, toy.labels), fixed.last.spread
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
@@ -71,6 +90,9 @@ def main() -> None:
         print(f"\n{words}, {seeds} seeds\n{head}")
         for loss, options in some:
             print(row(toy, loss, options, seeds, even), flush=True)
+    print("\nspread: ‖x‖ free, s following that length, s fixed at its end")
+    for seed in range(arguments.seeds):
+        print(f"seed {seed}: " + "   ".join(f"{value:.2f}" for value in follow_the_length(toy, seed)))
 
 
 if __name__ == "__main__":

@@ -126,8 +126,8 @@ class Compare(LiveWidget):
         self.a = choice("photo A", list(photos), value=first)
         self.b = choice("photo B", list(photos), value=second)
         self.tilt = slider("tilt B", -60, 60, value=0, step=1, unit="°", tip="Turn photo B clockwise")
-        start = float(np.clip(round(threshold / STEP) * STEP, LOW, HIGH))
-        self.threshold = slider("threshold", LOW, HIGH, value=round(start, 3), step=STEP)
+        start = round(float(np.clip(threshold, LOW, HIGH)), 3)
+        self.threshold = slider("threshold", LOW, HIGH, value=start, step=STEP)
         self._draw(genuine, impostor)
         super().__init__([self.a, self.b, self.tilt, self.threshold])
         self.sources = [
