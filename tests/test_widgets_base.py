@@ -117,6 +117,19 @@ def test_controls_are_labelled_with_their_units(control, description, text):
     assert control_text(control) == text
 
 
+def test_a_value_is_what_was_set_whatever_the_browser_makes_of_it():
+    scale = slider("scale", 0.6, 2.0, value=1.0, step=0.05)
+    scale.value = 1.3
+    assert scale.value == 1.3
+    assert scale.get_state("value")["value"] == 1.2999999999999998  # as measured in the browser
+    scale.set_state({"value": 1.3499999999999999})
+    assert scale.value == 1.35
+    low = slider("low", -1.0, 1.0, value=-0.3, step=0.1)
+    assert low.get_state("value")["value"] == pytest.approx(-0.3, abs=1e-12)
+    low.value = 1.0
+    assert low.get_state("value")["value"] == 1.0
+
+
 def test_slider_steps_decide_the_readout():
     assert slider("s", 0.0, 1.0, value=0.5, step=0.05).readout_format == ".2f"
     assert slider("s", 0.0, 1.0, value=0.5, step=0.1).readout_format == ".1f"

@@ -30,6 +30,7 @@ fast drag makes as many pictures as the machine can draw, and the last one is of
 import base64
 import html
 import io
+import math
 import threading
 import time
 import traceback
@@ -42,6 +43,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+from traitlets import CFloat
 
 from facelab.plots import DPI, style
 
@@ -52,20 +54,50 @@ GAP = "2px 1em 2px 2px"  # between the controls of a row
 # ---- controls ----------------------------------------------------------------------------------------------
 
 
+def in_browser(value: float, slider: widgets.FloatSlider) -> float:
+    """What the browser's slider makes of a value: the nearest step, by the browser's arithmetic."""
+    low, width = slider.min, slider.max - slider.min
+    share = (value - low) * 100 / width if low >= 0 else (value + abs(low)) * 100 / width
+    if width <= 0 or share >= 100:
+        return slider.max
+    step = slider.step * 100 / width
+    return math.floor(share / step + 0.5) * step * width / 100 + low
+
+
+def decimals(number: float) -> int:
+    """How many digits stand after the point: 0.05 → 2."""
+    return len(f"{number:.10f}".rstrip("0").partition(".")[2])
+
+
+def from_browser(value: float, slider: widgets.FloatSlider) -> float:
+    """1.2999999999999998, as the browser counts, is 1.3 here."""
+    return round(value, max(decimals(slider.step), decimals(slider.min)))
+
+
+class StepSlider(widgets.FloatSlider):
+    """A FloatSlider that does not talk back.
+
+    The browser moves every value to the nearest step, and 0.6 + 14 · 0.05 is 1.2999999999999998 to it. When
+    code sets a plain FloatSlider to 1.3, the browser therefore answers "you mean 1.2999999999999998"; and
+    when code has gone on to 1.0 meanwhile, that answer undoes it. So it is sent the very number it makes.
+    """
+
+    value = CFloat(0.0).tag(sync=True, to_json=in_browser, from_json=from_browser)
+
+
 def slider(
     label: str, low: float, high: float, *, value: float, step: float, unit: str = "", tip: str = ""
 ) -> widgets.Widget:
     """A slider named `label (unit)`. Arrow keys move it by `step`, page keys by more."""
     whole = all(isinstance(number, int) for number in (low, high, value, step))
-    kind = widgets.IntSlider if whole else widgets.FloatSlider
-    decimals = 0 if whole else max(0, -int(f"{step:e}".split("e")[1]))
+    kind = widgets.IntSlider if whole else StepSlider
     return kind(
         value=value,
         min=low,
         max=high,
         step=step,
         description=f"{label} ({unit})" if unit else label,
-        readout_format="d" if whole else f".{decimals}f",
+        readout_format="d" if whole else f".{decimals(step)}f",
         tooltip=tip or label,
         style=LABEL,
         layout=widgets.Layout(flex="1 1 20em", width="auto", min_width="18em", max_width="34em", margin=GAP),
@@ -104,12 +136,16 @@ class LivePicture:
 
     width, height  inches, at 100 pixels an inch
     layout         as in matplotlib; "none" where the axes are placed by hand
+    photo          there are photographs in it: it is sent as JPEG, much quicker and a quarter of the size
     """
 
-    def __init__(self, width: float = 9.0, height: float = 4.0, layout: str = "constrained"):
+    def __init__(
+        self, width: float = 9.0, height: float = 4.0, layout: str = "constrained", *, photo: bool = False
+    ):
         with self.styled():
             self.figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
         self.canvas = FigureCanvasAgg(self.figure)
+        self.photo = photo
         self.artists: list[Artist] = []
         self._background = None
 
@@ -127,8 +163,22 @@ class LivePicture:
         """Draw the background anew next time: for when a title, an axis or another still artist changed."""
         self._background = None
 
+    def encoded(self) -> bytes:
+        """The picture as it is now, as the browser is sent it: JPEG if it holds photographs, else PNG."""
+        if not self.photo:
+            return self.png()
+        buffer = io.BytesIO()
+        self.drawn().save(buffer, "JPEG", quality=88, subsampling=0)
+        return buffer.getvalue()
+
     def png(self) -> bytes:
-        """The picture as it is now."""
+        """The picture as it is now, as PNG."""
+        buffer = io.BytesIO()
+        self.drawn().save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+    def drawn(self) -> Image.Image:
+        """The kept background with the live artists on it."""
         if self._background is None:
             with self.styled():
                 self.canvas.draw()  # with constrained layout: it finds a place for everything
@@ -137,10 +187,7 @@ class LivePicture:
         with self.styled():
             for artist in self.artists:
                 artist.axes.draw_artist(artist) if artist.axes else self.figure.draw_artist(artist)
-        buffer = io.BytesIO()
-        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
-        Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue()
+        return Image.fromarray(np.ascontiguousarray(np.asarray(self.canvas.buffer_rgba())[..., :3]))
 
 
 # ---- the widget --------------------------------------------------------------------------------------------
@@ -186,7 +233,8 @@ class LiveWidget(StillPicture, widgets.VBox):
         self._lock = threading.RLock()  # JupyterLab may call from another thread than the cell's
         self._quiet = False
         self._start = [control.value for control in controls]
-        self.image = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="max-content"))
+        kind = "jpeg" if self.picture.photo else "png"
+        self.image = widgets.Image(format=kind, layout=widgets.Layout(width="100%", max_width="max-content"))
         self.line = widgets.HTML()
         self.alert = widgets.HTML()
         reset = widgets.Button(
@@ -234,7 +282,7 @@ class LiveWidget(StillPicture, widgets.VBox):
             start = time.perf_counter()
             try:
                 text = self.update() or ""
-                self.image.value = self.picture.png()
+                self.image.value = self.picture.encoded()
             except Exception as error:
                 self.error = error
                 self.alert.value = alert(error)
@@ -249,7 +297,7 @@ class LiveWidget(StillPicture, widgets.VBox):
             self.draws += 1
 
     def still_png(self) -> bytes:
-        return self.image.value
+        return self.picture.png()
 
     def still_caption(self) -> str:
         state = ", ".join(f"{control.description} {control_text(control)}" for control in self.controls)

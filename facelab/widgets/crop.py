@@ -107,7 +107,7 @@ class CropWidget(LiveWidget):
         self.cut = choice("cut out", list(CUTS), value="square")
         self.versus = choice("compare with", list(VERSUS))
         self.photo = choice("photo", list(photos))
-        self.picture = LivePicture(11.2, 4.0)
+        self.picture = LivePicture(11.2, 4.0, photo=True)
         with self.picture.styled():
             self._draw_background()
         super().__init__([self.angle, self.scale, self.cut, self.versus, self.photo])

@@ -107,7 +107,7 @@ class Lab:
             f"--IdentityProvider.token={self.token}",
             "--LabApp.expose_app_in_browser=True",
             "--LabApp.news_url=None",
-            "--ServerApp.shutdown_no_activity_timeout=600",  # should a test run be killed, nothing stays behind
+            "--ServerApp.shutdown_no_activity_timeout=600",  # a killed test run leaves nothing
         ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -218,6 +218,12 @@ class Notebook:
 
     def run_all(self) -> None:
         self.page.evaluate(RUN_ALL)
+        self.page.wait_for_function("() => window.finished", timeout=RUN_SECONDS * 1000)
+
+    def run_cell(self, index: int) -> None:
+        """Run one cell, counted from 0, Markdown included."""
+        self.page.evaluate(f"() => {{ {PANEL}.content.activeCellIndex = {index}; }}")
+        self.page.evaluate(RUN_ALL.replace("run-all-cells", "run-cell"))
         self.page.wait_for_function("() => window.finished", timeout=RUN_SECONDS * 1000)
 
     def errors(self) -> list[str]:

@@ -58,6 +58,41 @@ def test_an_error_in_a_callback_is_shown_and_goes_away(toy):
     assert toy.errors() == []
 
 
+SWEEP = """\
+from facelab.widgets.base import slider
+
+scale = slider("scale", 0.6, 2.0, value=1.0, step=0.05)
+low = slider("low", -1.0, 1.0, value=0.0, step=0.1)
+display(scale, low)
+"""
+
+MOVES = """\
+heard = []
+for one in (scale, low):
+    one.observe(lambda change: heard.append(change.new), "value")
+sent = [(scale, 0.75), (scale, 1.3), (scale, 1.9), (scale, 1.3), (scale, 1.0)]
+sent += [(low, -0.7), (low, -0.3), (low, 0.3), (low, 0.0)]
+for one, value in sent:
+    one.value = value
+"""
+
+
+def test_code_that_moves_a_slider_is_not_talked_back_to(lab, open_notebook):
+    """To a plain FloatSlider the browser sends 1.2999999999999998 for 1.3, late, and undoes later moves."""
+    cells = [
+        new_code_cell(text) for text in (SWEEP, MOVES, "print(heard == [value for _, value in sent], heard)")
+    ]
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab.folder / "sweep.ipynb")
+    opened = open_notebook("sweep.ipynb")
+    opened.run_all()
+    opened.page.wait_for_timeout(1500)  # whatever the browser has to say comes once the kernel is idle
+    opened.run_cell(2)
+    assert opened.errors() == []
+    assert opened.page.locator(".jp-OutputArea-output pre").last.inner_text().startswith("True")
+
+
 def test_a_fast_drag_ends_where_the_handle_stopped(toy):
     widget = toy.widget()
     widget.focus("level")
