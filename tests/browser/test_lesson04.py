@@ -14,34 +14,31 @@ CELL = 'from facelab.widgets.beyond import Beyond\n\nBeyond("MagFace")'
 
 @pytest.fixture
 def notebook(lab, open_notebook):
-    nbformat.write(new_notebook(cells=[new_code_cell(CELL)]), lab.folder / "beyond.ipynb")
+    one_cell = new_notebook(cells=[new_code_cell(CELL)])
+    one_cell.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(one_cell, lab.folder / "beyond.ipynb")
     opened = open_notebook("beyond.ipynb")
     opened.run_all()
     return opened
 
 
-def test_the_length_moves_magfaces_margin(notebook, capsys):
+def test_a_loss_is_chosen_and_its_own_slider_moves_the_picture(notebook, capsys):
     widget = notebook.widget()
     picture = widget.pixels()
     widget.focus("length")
     times = widget.press("ArrowRight", 20)
     assert widget.pixels() != picture
     assert "‖x‖ = 80 gives m(a) = 0.70" in widget.text()
-    assert widget.alerts() == []
-    assert notebook.errors() == []
-    assert notebook.elsewhere == []
-    with capsys.disabled():
-        print(f"\n04, beside ArcFace: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
 
-
-def test_another_loss_brings_its_own_slider(notebook):
-    widget = notebook.widget()
-    assert widget.box.get_by_text("length ‖x‖").is_visible()
     widget.box.locator("select").first.select_option("CurricularFace")
     widget.box.get_by_text(re.compile("^CurricularFace:")).wait_for(timeout=20_000)
     assert not widget.box.get_by_text("length ‖x‖").is_visible()
     widget.focus("t, as training")
     widget.press("ArrowRight", 5)
     assert "weighted by 0.05 + cos" in widget.text()
+
     assert widget.alerts() == []
     assert notebook.errors() == []
+    assert notebook.elsewhere == []
+    with capsys.disabled():
+        print(f"\n04, beside ArcFace: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
