@@ -44,7 +44,7 @@ def test_epochs_and_the_map(open_notebook, capsys):
     assert "around Kofi Annan 1" in status.inner_text()
     assert faces.locator(".neighbours").inner_text().count("Kofi Annan") >= 4
     dial.locator(".face").nth(0).hover()
-    assert "Serena Williams 1: " in dial.locator("text.tip").inner_text()
+    assert "Serena Williams 1: " in dial.locator("text.tip").text_content()
     assert faces.locator("[role=alert]").count() == 0
     assert notebook.errors() == []
     assert notebook.elsewhere == []
