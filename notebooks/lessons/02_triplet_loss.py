@@ -379,7 +379,7 @@ table(results)
 # %% [markdown]
 # *Easy only* had a loss of 0 at every step, so its matrix is still the random one it began with. Semi-hard is
 # best, all triplets come second, and **hard triplets did worse than PCA**, three times out of three: 400
-# steps, and no better than the random matrix. (How much to believe? Seeds differ by half a percentage point
+# steps, and back where the random matrix stood. (How much to believe? Seeds differ by half a percentage point
 # or more, and other people than these would shift all rows together. Trust the large difference; take the
 # small one with care.) Before you go on, look at the last column: does its last number remind you of
 # something?
