@@ -184,9 +184,8 @@ class LivePicture:
                 self.canvas.draw()  # with constrained layout: it finds a place for everything
             self._background = self.canvas.copy_from_bbox(self.figure.bbox)
         self.canvas.restore_region(self._background)
-        with self.styled():
-            for artist in self.artists:
-                artist.axes.draw_artist(artist) if artist.axes else self.figure.draw_artist(artist)
+        for artist in self.artists:
+            artist.axes.draw_artist(artist) if artist.axes else self.figure.draw_artist(artist)
         return Image.fromarray(np.ascontiguousarray(np.asarray(self.canvas.buffer_rgba())[..., :3]))
 
 

@@ -120,11 +120,13 @@ class CropWidget(LiveWidget):
             axes.set_title(title)
             axes.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
         blank = np.zeros((2, 2, 3), np.uint8)
-        self._photo = live(photo.imshow(blank, extent=(-0.5, WINDOW - 0.5, WINDOW - 0.5, -0.5)))
+        self._photo = live(
+            photo.imshow(blank, interpolation="nearest", extent=(-0.5, WINDOW - 0.5, WINDOW - 0.5, -0.5))
+        )
         self._edge = live(photo.plot([], [], color=BLACK, linewidth=4.2)[0])
         self._outline = live(photo.plot([], [], color=YELLOW, linewidth=2.4)[0])
         self._points = live(photo.plot([], [], "o", ms=6, mfc=YELLOW, mec=BLACK)[0])
-        self._crop = live(crop.imshow(blank, extent=(-0.5, 111.5, 111.5, -0.5)))
+        self._crop = live(crop.imshow(blank, interpolation="nearest", extent=(-0.5, 111.5, 111.5, -0.5)))
 
         chart.set(xlim=(-93, 93), ylim=(-0.03, 1.45), xlabel="tilt (°)", ylabel="cosine distance")
         chart.set(xticks=(-90, -45, 0, 45, 90), yticks=(0, 0.5, 1), title="how far the vector moved")
