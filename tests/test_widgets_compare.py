@@ -49,6 +49,11 @@ def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)))[..., :3]
 
 
+def magenta(data: bytes) -> int:
+    """How many pixels have that colour, or nearly: JPEG moves it a little."""
+    return int((np.abs(pixels(data).astype(int) - MAGENTA).max(axis=2) < 40).sum())
+
+
 def test_the_distance_is_that_of_verify(widget, astronaut, hopper):
     assert widget.error is None
     assert widget.distance == pytest.approx(fl.verify(astronaut, hopper, threshold=0.5).distance, abs=1e-5)
@@ -154,11 +159,12 @@ def test_own_photos_are_in_nothing_that_is_saved(widget, astronaut):
     frame[94:606, 94:606] = astronaut
     stored = widget.still_png()
     send(widget, 1, "mine.png", png(frame))
-    assert (pixels(widget.image.value) == MAGENTA).all(axis=2).sum() > 1000, "it is shown live"
+    assert magenta(widget.image.value) > 1000, "it is shown live"
     assert (pixels(widget.still_png()) == pixels(stored)).all()
+    assert magenta(stored) == 0
     assert "mine" not in widget.still_caption()
     assert widget.b.value == "yours: mine.png", "storing a picture must not change the live view"
-    assert (pixels(widget.image.value) == MAGENTA).all(axis=2).sum() > 1000
+    assert magenta(widget.image.value) > 1000
     state = widget.sources[1].get_state()
     assert len(json.dumps({key: str(value) for key, value in state.items()})) < 50_000
     assert b"mine" not in repr(state).encode()

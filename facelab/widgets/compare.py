@@ -126,8 +126,10 @@ class Compare(LiveWidget):
         self.a = choice("photo A", list(photos), value=first)
         self.b = choice("photo B", list(photos), value=second)
         self.tilt = slider("tilt B", -60, 60, value=0, step=1, unit="°", tip="Turn photo B clockwise")
-        start = round(float(np.clip(threshold, LOW, HIGH)), 3)
-        self.threshold = slider("threshold", LOW, HIGH, value=start, step=STEP)
+        start = float(
+            np.clip(round(threshold / STEP) * STEP, LOW, HIGH)
+        )  # a place where the slider can stand
+        self.threshold = slider("threshold", LOW, HIGH, value=round(start, 3), step=STEP)
         self._draw(genuine, impostor)
         super().__init__([self.a, self.b, self.tilt, self.threshold])
         self.sources = [
@@ -202,7 +204,7 @@ class Compare(LiveWidget):
 
     def _draw(self, genuine: np.ndarray, impostor: np.ndarray) -> None:
         """What stays, drawn once; and the artists that `update` moves."""
-        self.picture = LivePicture(11.0, 5.6)
+        self.picture = LivePicture(11.0, 5.6, photo=True)
         with mpl.rc_context(style()):
             grid = self.picture.figure.add_gridspec(2, 4, height_ratios=(1.3, 1))
             panels = [self.picture.figure.add_subplot(grid[0, column]) for column in range(4)]
@@ -288,7 +290,7 @@ class Compare(LiveWidget):
     def still_png(self) -> bytes:
         """With the course's portraits only, whatever the reader has brought."""
         if not self.own:
-            return self.image.value
+            return super().still_png()
         self._show(*self._start)
         png = self.picture.png()
         self.update()

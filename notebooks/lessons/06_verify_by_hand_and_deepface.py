@@ -410,12 +410,12 @@ for name in (n for n in answered if "mirrored" in n or "JPEG" in n):
 #
 # | step | same person, mean | different people, mean | right %, best threshold |
 # |---|---|---|---|
-# | `DeepFace.verify` | 0.612 | 0.906 | 84.0 ± 2.2 |
-# | 1 its crop, remade | 0.613 | 0.905 | 82.7 ± 2.7 |
-# | 2 detected facelab's way | 0.597 | 0.891 | 85.0 ± 2.5 |
-# | 3 square, photo instead of bars | 0.534 | 0.857 | 90.3 ± 2.0 |
-# | 4 eyes level | 0.530 | 0.857 | 88.0 ± 2.2 |
-# | 5 five points: facelab | 0.375 | 0.923 | 98.7 ± 0.5 |
+# | `DeepFace.verify` | 0.593 | 0.891 | 84.5 ± 2.2 |
+# | 1 its crop, remade | 0.594 | 0.891 | 83.1 ± 2.7 |
+# | 2 detected facelab's way | 0.578 | 0.876 | 85.5 ± 2.4 |
+# | 3 square, photo instead of bars | 0.514 | 0.841 | 90.9 ± 2.0 |
+# | 4 eyes level | 0.511 | 0.842 | 88.5 ± 2.1 |
+# | 5 five points: facelab | 0.353 | 0.909 | 99.3 ± 0.4 |
 #
 # (± is the standard error over ten folds. In 4 of the 300 pairs DeepFace finds no face; they are left out.
 # DeepFace's own table credits these weights with 93.0 % at best over its detectors; facelab's `yunet+aligned`
