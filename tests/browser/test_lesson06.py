@@ -50,7 +50,7 @@ def test_two_photos_are_compared(open_notebook, portrait, capsys):
     # A file that the connection could not carry is made smaller on the way; then it is the same person.
     assert len(portrait) > 10_000_000
     bring(widget, "B", "large.png", portrait)
-    widget.box.get_by_text("the same person").wait_for(timeout=30_000)
+    widget.box.get_by_text(re.compile(r"≤ [\d.]+: the same person")).wait_for(timeout=60_000)
     assert distance(widget) < 0.3
 
     bring(widget, "A", "notes.txt", b"no photo")
@@ -59,7 +59,7 @@ def test_two_photos_are_compared(open_notebook, portrait, capsys):
     widget.box.get_by_text("huge.png is 9.0 MB").wait_for(timeout=20_000)
 
     widget.box.get_by_role("button", name="Reset").click()
-    widget.box.get_by_text("different people").wait_for(timeout=20_000)
+    widget.box.get_by_text(re.compile(r"> [\d.]+: different people")).wait_for(timeout=20_000)
     assert widget.alerts() == []
     assert notebook.errors() == []
     assert notebook.elsewhere == []
