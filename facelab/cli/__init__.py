@@ -1,0 +1,25 @@
+"""The command line: `facelab --help`.
+
+Exit status: 0 done (verify: the same person), 1 (verify only) different people, 2 it could not be done and
+one line on standard error says why.
+"""
+
+import typer
+
+from facelab.cli import data, weights
+from facelab.cli.common import Errors
+from facelab.cli.health import doctor
+from facelab.cli.photos import embed, verify
+
+app = typer.Typer(
+    cls=Errors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Face recognition, from photo to answer.",
+)
+app.command()(verify)
+app.command()(embed)
+app.command()(doctor)
+app.add_typer(weights.app, name="weights")
+app.add_typer(data.app, name="data")

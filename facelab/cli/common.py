@@ -1,0 +1,71 @@
+"""What all commands share: errors as one line, options that mean the same everywhere, tables."""
+
+import errno
+import sys
+import traceback
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from facelab.errors import FacelabError
+
+
+class Errors(typer.core.TyperGroup):
+    """Turns the errors that facelab raises on purpose into one line and exit status 2.
+
+    Whatever else goes wrong ends in 2 as well, after a traceback unless the system's own words are enough:
+    Python's usual 1 would say "different people".
+    """
+
+    def invoke(self, context):
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # redirected on Windows, it may not know "≤": write it escaped
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(context)
+        except FacelabError as error:
+            typer.echo(f"facelab: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            typer.echo("facelab: stopped.", err=True)
+            raise typer.Exit(130) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody listens any more: typer ends quietly
+            where = f"{error.filename}: " if error.filename else ""
+            typer.echo(f"facelab: {where}{error.strerror or error}.", err=True)
+            raise typer.Exit(2) from error
+        except Exception as error:
+            if hasattr(error, "exit_code"):
+                raise  # typer's own: a wrong option, say
+            traceback.print_exc()
+            raise typer.Exit(2) from error
+
+
+class Detector(StrEnum):
+    yunet = "yunet"
+    mtcnn = "mtcnn"
+
+
+class Embedder(StrEnum):
+    sface = "sface"
+    arcface = "arcface"
+
+
+DetectorOption = Annotated[Detector, typer.Option(help="What finds the faces.")]
+EmbedderOption = Annotated[Embedder, typer.Option(help="What turns a face into a vector.")]
+DeviceOption = Annotated[str, typer.Option(help="auto (the GPU where there is one), cpu, cuda.")]
+MirrorOption = Annotated[
+    bool, typer.Option("--mirror", help="Average with the mirrored face: slower, a little better.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def table(head: tuple[str, ...], rows: list[tuple]) -> None:
+    """Columns as wide as their widest entry; the last runs on."""
+    lines = [head, *([str(value) for value in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head) - 1)]
+    for line in lines:
+        cells = [value.ljust(width) for value, width in zip(line, widths, strict=False)]
+        typer.echo("  ".join([*cells, line[-1]]).rstrip())
