@@ -54,6 +54,7 @@ _ROOMS = (
     "metrics",
     "peers",
     "plots",
+    "study",
     "training",
     "weights",
     "widgets",
