@@ -39,6 +39,7 @@ def test_contents(templates):
         "lfw": 6000,
         "devtest": 1000,
         "devtrain": 2200,
+        "lookalike": 6000,
     }
     for pairs in templates.pairs.values():
         assert np.array_equal(templates.identity[pairs.a] == templates.identity[pairs.b], pairs.same)

@@ -24,15 +24,25 @@ def status() -> None:
 
 @app.command("get")
 def get(
-    name: Annotated[str, typer.Argument(help="lfw")],
+    name: Annotated[str, typer.Argument(help="lfw or fglfw")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="An archive you have, instead of a download.")
+        Path | None, typer.Option("--from", help="A file you have: LFW's archive, or FGLFW's list of pairs.")
     ] = None,
-    variant: Annotated[str, typer.Option(help="What to download: funneled or original.")] = "funneled",
+    variant: Annotated[str, typer.Option(help="What to download of lfw: funneled or original.")] = "funneled",
 ) -> None:
-    """Bring a data set: LFW's photos and its lists of pairs."""
+    """Bring a data set: LFW's photos and its lists of pairs, or FGLFW's list of look-alikes among them."""
     from facelab import datasets
 
-    if name != "lfw":
-        raise FacelabError(f"data get {name}: facelab fetches lfw; own photos need no fetching (README).")
-    typer.echo(datasets.get_lfw(source, variant=variant))
+    if name == "lfw":
+        typer.echo(datasets.get_lfw(source, variant=variant))
+    elif name == "fglfw" and source is not None:
+        typer.echo(f"FGLFW: {len(datasets.get_fglfw(source)):,} pairs in ten folds, found whole.")
+    elif name == "fglfw":
+        raise FacelabError(
+            "data get fglfw: its list comes from its authors (Deng et al., 2017) and is not "
+            "downloaded: give the text file with --from FILE. `lookalike` is a protocol that is always here."
+        )
+    else:
+        raise FacelabError(
+            f"data get {name}: facelab fetches lfw and takes fglfw; own photos need no fetching (README)."
+        )

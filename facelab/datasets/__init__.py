@@ -2,19 +2,22 @@
 
 - `folder(path)`: photos of your own, one sub-folder for each person;
 - `lfw()`, `lfw_pairs(protocol)`: Labeled Faces in the Wild, once `facelab data get lfw` has brought it;
+  its own protocols, and two with negatives that look alike: "lookalike", made here, and "fglfw", once
+  it is brought;
 - `lfw_templates()`: one vector for each of LFW's photos, computed by this project, always at hand;
-- `get_lfw(…)`, `status()`: what `facelab data` calls.
+- `get_lfw(…)`, `get_fglfw(…)`, `status()`: what `facelab data` calls.
 
 What is missing or damaged raises `facelab.errors.DatasetError` and says what brings it.
 """
 
 from facelab.datasets.photos import PhotoSet, folder
-from facelab.datasets.protocols import PROTOCOLS, Pairs, lfw_pairs
+from facelab.datasets.protocols import HARDER, PROTOCOLS, Pairs, lfw_pairs
 from facelab.datasets.status import Row, status
 from facelab.datasets.templates import IndexPairs, Templates, lfw_templates
-from facelab.datasets.wild import LFW, get_lfw, lfw
+from facelab.datasets.wild import LFW, get_fglfw, get_lfw, lfw
 
 __all__ = [
+    "HARDER",
     "LFW",
     "PROTOCOLS",
     "IndexPairs",
@@ -23,6 +26,7 @@ __all__ = [
     "Row",
     "Templates",
     "folder",
+    "get_fglfw",
     "get_lfw",
     "lfw",
     "lfw_pairs",

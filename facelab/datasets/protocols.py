@@ -1,18 +1,24 @@
 """The lists of pairs by which LFW is benchmarked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from facelab.datasets import fglfw, lookalike
 from facelab.datasets.photos import PhotoSet
 from facelab.download import home as facelab_home
 from facelab.errors import DatasetError
 
 PROTOCOLS = {"lfw": "pairs.txt", "devtest": "pairsDevTest.txt", "devtrain": "pairsDevTrain.txt"}
-"""Protocol → its file. `lfw` is View 2, by which results are reported: ten folds, 6,000 pairs. `devtrain`
-(2,200 pairs) and `devtest` (1,000) are View 1, for choosing a model without looking at View 2."""
+"""LFW's own protocols → their files. `lfw` is View 2, by which results are reported: ten folds, 6,000
+pairs. `devtrain` (2,200 pairs) and `devtest` (1,000) are View 1, for choosing a model without looking
+at View 2."""
+
+HARDER = ("lookalike", "fglfw")
+"""Protocols on LFW's photos with pairs of different people who look alike:
+`facelab.datasets.lookalike`, made here, and FGLFW, brought by `facelab data get fglfw --from FILE`."""
 
 SHAPE = {"lfw": (10, 300), "devtest": (1, 500), "devtrain": (1, 1100)}
 """Protocol → (folds, pairs of the same person in each; as many of different people follow them)."""
@@ -42,27 +48,41 @@ class Pairs:
 
 
 def lfw_pairs(protocol: str = "lfw", home: str | PathLike | None = None) -> Pairs:
-    """LFW's pairs: "lfw" (View 2: 10 folds, 6,000 pairs), "devtrain" and "devtest" (View 1).
+    """Pairs of LFW's photos, by protocol:
 
-    Raises DatasetError when the list is missing or damaged. Without the list, `lfw_templates().pairs` has
-    the same pairs as places in the file of templates.
+    "lfw"                  View 2: ten folds, 6,000 pairs
+    "devtrain", "devtest"  View 1: 2,200 and 1,000 pairs
+    "lookalike"            View 2 with the negatives that are hardest for SFace (`datasets.lookalike`)
+    "fglfw"                View 2 with negatives that people found alike (Deng et al., 2017)
+
+    Raises DatasetError when a list is missing or damaged. Without LFW's lists, `lfw_templates().pairs`
+    has the same pairs (all but FGLFW's) as places in the file of templates.
     """
+    if protocol == "lookalike":
+        pairs = lfw_pairs("lfw", home)
+        b = lookalike.second_photos(pairs.a, pairs.b, pairs.same)
+        return replace(pairs, protocol=protocol, b=tuple(b))
     if protocol == "fglfw":
-        raise DatasetError(
-            "fglfw: this version cannot read FGLFW's list of pairs yet. facelab does not carry it: it comes "
-            "from its authors (Deng et al., Pattern Recognition 2017) as a text file with two image names "
-            "for each pair, and is meant to be brought with `facelab data get fglfw --from FILE`."
-        )
-    if protocol not in PROTOCOLS:
-        raise DatasetError(f"There is no LFW protocol {protocol!r}; there are {', '.join(PROTOCOLS)}.")
-    file = folder_of_lfw(home) / PROTOCOLS[protocol]
+        file = folder_of_lfw(home) / fglfw.FILE_NAME
+        remedy = "`facelab data get fglfw --from FILE` takes the list that its authors give out"
+    elif protocol in PROTOCOLS:
+        file = folder_of_lfw(home) / PROTOCOLS[protocol]
+        remedy = "Run `facelab data get lfw`, or put the list there yourself"
+    else:
+        known = ", ".join([*PROTOCOLS, *HARDER])
+        raise DatasetError(f"There is no LFW protocol {protocol!r}; there are {known}.")
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        raise DatasetError(
-            f"{file} is missing. Run `facelab data get lfw`, or put the list there yourself."
-        ) from None
-    return parse_pairs(text, protocol, file)
+        raise DatasetError(f"{file} is missing. {remedy}.") from None
+    return parse_fglfw(text, file) if protocol == "fglfw" else parse_pairs(text, protocol, file)
+
+
+def parse_fglfw(text: str, source: object) -> Pairs:
+    """FGLFW's list → Pairs. Raises DatasetError, naming the line, when the text is another list."""
+    a, b = fglfw.parse(text, source)
+    place = np.arange(len(a))
+    return Pairs("fglfw", a, b, same=place // fglfw.EACH % 2 == 0, fold=place // (2 * fglfw.EACH))
 
 
 def folder_of_lfw(home: str | PathLike | None = None) -> Path:

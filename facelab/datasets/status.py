@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from facelab.datasets.protocols import PROTOCOLS, folder_of_lfw
+from facelab.datasets import fglfw
+from facelab.datasets.protocols import PROTOCOLS, folder_of_lfw, lfw_pairs
 from facelab.datasets.templates import default_places, lfw_templates
 from facelab.datasets.wild import VARIANTS, lfw
 from facelab.errors import DatasetError
@@ -26,7 +27,8 @@ def status(home: str | PathLike | None = None) -> list[Row]:
     return [
         _templates(),
         *(_lfw(home, variant) for variant in VARIANTS),
-        *(_list(home, p) for p in PROTOCOLS),
+        *(_list(home, p, file, "facelab data get lfw") for p, file in PROTOCOLS.items()),
+        _list(home, "fglfw", fglfw.FILE_NAME, "facelab data get fglfw --from FILE"),
     ]
 
 
@@ -57,13 +59,12 @@ def _lfw(home: str | PathLike | None, variant: str) -> Row:
     return Row(name, "ok", where, sum(path.stat().st_size for path in photos.paths), "")
 
 
-def _list(home: str | PathLike | None, protocol: str) -> Row:
-    where = folder_of_lfw(home) / PROTOCOLS[protocol]
-    there = where.is_file()
-    return Row(
-        f"lfw pairs, {protocol}",
-        "ok" if there else "missing",
-        where,
-        where.stat().st_size if there else 0,
-        "" if there else "facelab data get lfw",
-    )
+def _list(home: str | PathLike | None, protocol: str, file: str, remedy: str) -> Row:
+    name, where = f"pairs, {protocol}", folder_of_lfw(home) / file
+    if not where.is_file():
+        return Row(name, "missing", where, 0, remedy)
+    try:
+        lfw_pairs(protocol, home)
+    except DatasetError as error:
+        return Row(name, str(error), where, 0, remedy)
+    return Row(name, "ok", where, where.stat().st_size, "")

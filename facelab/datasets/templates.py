@@ -14,12 +14,13 @@ The file, made by `data/make_lfw_templates.py`:
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from facelab.datasets import lookalike
 from facelab.download import home as facelab_home
 from facelab.errors import DatasetError
 
@@ -62,7 +63,8 @@ class Templates:
     identity    (13233,) int64: the person in each photo, 0 … 5748
     number      (13233,) int64: the photo's number among that person's, from 1
     names       {person: name}, of the 158 people with ten or more photos
-    pairs       {"lfw" | "devtrain" | "devtest": IndexPairs}
+    pairs       {"lfw" | "devtrain" | "devtest" | "lookalike": IndexPairs}; the last is made from the first
+                (`facelab.datasets.lookalike`)
     fallback    rows whose face was found only by the fallback rule
     provenance  what made the file
     path        the file
@@ -146,12 +148,13 @@ def _read(path: Path) -> Templates:
     vectors = arrays["vectors"].astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)  # float16 rounds the norm off by up to 1e-4
     people = arrays["names/identity"].tolist()
+    pairs = {protocol: _pairs(arrays, protocol) for protocol in ("lfw", "devtrain", "devtest")}
     return Templates(
         vectors=vectors,
         identity=arrays["identity"].astype(np.int64),
         number=arrays["number"].astype(np.int64),
         names=dict(zip(people, names, strict=True)),
-        pairs={protocol: _pairs(arrays, protocol) for protocol in ("lfw", "devtrain", "devtest")},
+        pairs=pairs | {"lookalike": _lookalikes(pairs["lfw"])},
         fallback=arrays["fallback"].astype(np.int64),
         provenance=provenance,
         path=path,
@@ -176,6 +179,10 @@ def _column(path: Path, file, name: str, kind: type, shape: tuple[int, ...] | No
 def _pairs(arrays: dict[str, np.ndarray], protocol: str) -> IndexPairs:
     a, b, same, fold = (arrays[f"pairs/{protocol}/{column}"] for column in ("a", "b", "same", "fold"))
     return IndexPairs(a.astype(np.int64), b.astype(np.int64), same, fold.astype(np.int64))
+
+
+def _lookalikes(pairs: IndexPairs) -> IndexPairs:
+    return replace(pairs, b=np.array(lookalike.second_photos(pairs.a, pairs.b, pairs.same)))
 
 
 def content_sha256(arrays: dict[str, np.ndarray], names) -> str:

@@ -28,8 +28,9 @@ from pathlib import Path
 
 import numpy as np
 
+from facelab.datasets import fglfw
 from facelab.datasets.photos import PhotoSet
-from facelab.datasets.protocols import PROTOCOLS, Pairs, folder_of_lfw, lfw_pairs
+from facelab.datasets.protocols import PROTOCOLS, Pairs, folder_of_lfw, lfw_pairs, parse_fglfw
 from facelab.errors import DatasetError
 
 VARIANTS = {"deepfunneled": "lfw-deepfunneled", "funneled": "lfw_funneled", "original": "lfw"}
@@ -44,6 +45,7 @@ variant."""
 MOST_BYTES = 2**20  # one photo; the largest of the deepfunneled ones takes 16 kB
 MOST_OTHER_BYTES = 2**24  # anything else in the archive, which is passed over
 MOST_MEMBERS = 2 * (PHOTOS + PEOPLE)
+MOST_IN_ALL = 2**30  # of everything unpacked: five times what LFW takes
 
 _MEMBER = re.compile(r"(?:\./)?(lfw|lfw_funneled|lfw-deepfunneled)/([\w'.-]+)/(\2_(\d{4})\.jpg)", re.ASCII)
 _INFO = "facelab.json"
@@ -161,14 +163,14 @@ def get_lfw(
 
     Photos are unpacked beside their place and moved there when all 13,233 are there: an interrupted run
     leaves nothing half done. Raises DatasetError: archive or list missing, wrong, truncated or hostile;
-    disk full; no network.
+    disk full; no network; another process at the same work.
     """
     import filelock
 
     folder = folder_of_lfw(home)
     with _disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / ".lock"):
+        with _alone(filelock.FileLock(folder / ".lock"), folder):
             for rest in folder.glob(".partial-*"):  # what a killed run left
                 shutil.rmtree(rest, ignore_errors=True)
             if from_file is None:
@@ -176,6 +178,33 @@ def get_lfw(
             else:
                 variant = _take(Path(from_file).expanduser(), folder, progress)
     return _listed(folder / variant, variant)
+
+
+def get_fglfw(from_file: str | PathLike, *, home: str | PathLike | None = None) -> Pairs:
+    """Take FGLFW's official list, once it is found to be that: `lfw_pairs("fglfw")` reads it from then on.
+
+    Raises DatasetError, naming the line, for another list; then nothing is changed.
+    """
+    import filelock
+
+    source, folder = Path(from_file).expanduser(), folder_of_lfw(home)
+    try:
+        with open(source, "rb") as file:
+            content = file.read(fglfw.MOST_BYTES + 1)
+    except OSError as error:
+        raise DatasetError(
+            f"{source} cannot be read ({error.strerror}). Give FGLFW's list of pairs."
+        ) from error
+    if len(content) > fglfw.MOST_BYTES:
+        raise DatasetError(f"{source} is larger than any list of 6,000 pairs: give FGLFW's list of pairs.")
+    pairs = parse_fglfw(content.decode("utf-8", "replace"), source)
+    with _disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(filelock.FileLock(folder / ".lock"), folder):
+            part = folder / f".partial-{fglfw.FILE_NAME}"
+            part.write_bytes(content)
+            part.replace(folder / fglfw.FILE_NAME)
+    return pairs
 
 
 @functools.cache
@@ -265,7 +294,8 @@ def _unpack(archive: Path, folder: Path, variant: str, progress: bool) -> None:
                     count += 1
                     bar.update()
             while rest.read(MOST_BYTES):  # to the end, where gzip's checksum over everything is
-                pass
+                if rest.tell() > MOST_IN_ALL:
+                    raise DatasetError(f"{archive} unpacks to far more than LFW: not unpacked.")
         if count != PHOTOS:
             raise DatasetError(
                 f"{archive} holds {count:,} photos, and LFW has {PHOTOS:,}: it is truncated, or another "
@@ -282,12 +312,14 @@ def _unpack(archive: Path, folder: Path, variant: str, progress: bool) -> None:
 def _members(archive: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """The archive's files and folders as they stream by; none that could do harm, nor many more than LFW
     has."""
+    total = 0
     for count, member in enumerate(tar, start=1):
+        total += member.size
         tarfile.data_filter(member, str(archive.parent))  # raises for whatever leads outside, and for devices
         if not (member.isreg() or member.isdir()):
             raise DatasetError(f"{archive} holds {member.name!r}, neither a file nor a folder: not unpacked.")
         most = MOST_BYTES if _MEMBER.fullmatch(member.name) else MOST_OTHER_BYTES
-        if member.size > most or count > MOST_MEMBERS:
+        if member.size > most or count > MOST_MEMBERS or total > MOST_IN_ALL:
             raise DatasetError(f"{archive} holds more than LFW does (at {member.name!r}): not unpacked.")
         yield member
 
@@ -325,6 +357,23 @@ def _write_photo(archive: Path, content: bytes, person: Path, name: str) -> None
             file.write(content)
     except FileExistsError:
         raise DatasetError(f"{archive} holds {name} twice: it is not LFW's archive.") from None
+
+
+@contextlib.contextmanager
+def _alone(lock, folder: Path) -> Iterator[None]:
+    """Under the lock; where another process holds it, that is said at once and not waited for."""
+    import filelock
+
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise DatasetError(
+            f"Another process is just bringing LFW to {folder}: wait until it is done."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager
