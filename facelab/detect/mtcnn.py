@@ -13,6 +13,10 @@ are few: that is the whole idea of a cascade (Viola and Jones 2001).
 A whole batch of photos goes through together: photos of one size share every level of the pyramid, and the
 crops of all photos go through R-Net and O-Net in one batch. `stages` shows what each network saw and kept.
 
+One thing is not the paper's. O-Net was trained on squares that fit their faces, and R-Net's squares often do
+not; so O-Net looks a second time at the boxes that it has corrected, and the landmarks are those of that look
+(the boxes and the scores stay the first's). `python -m benchmarks.lfw` shows what it brings.
+
 The pyramid and the crops are area-averaged (`facelab.detect.resample`). Boxes stay fractional from stage to
 stage; the authors' code cuts them to whole pixels. Inside the cascade boxes are in edge coordinates, where a
 photo of W columns reaches from 0 to W. Faces leave it in the pixel convention of `facelab.align`, half a
@@ -271,16 +275,20 @@ class MTCNN(nn.Module):
         return seen, kept
 
     def output(self, areas: SummedArea, squares: Candidates) -> tuple[Candidates, Candidates]:
-        """O-Net: → (the squares with the scores it gave them, the faces)."""
-        face, box, points = self._look(self.onet, areas, squares, 48)
-        corner, size = squares.boxes[:, None, :2], (squares.boxes[:, 2:] - squares.boxes[:, :2])[:, None]
-        landmarks = corner + points * size  # (M, 5, 2)
+        """O-Net: → (the squares with the scores it gave them, the faces).
+
+        It looks twice at what it keeps: the landmarks are those of a second look, at the corrected box.
+        """
+        face, box, _ = self._look(self.onet, areas, squares, 48)
         seen = Candidates(squares.photo, squares.boxes, face)
-        kept = Candidates(squares.photo, _corrected(squares.boxes, box), face, landmarks)
-        good = sound(torch.cat((kept.boxes.unflatten(1, (2, 2)), landmarks), dim=1))
-        kept = kept[(face >= self.min_score) & good]
+        kept = Candidates(squares.photo, _corrected(squares.boxes, box), face)
+        kept = kept[(face >= self.min_score) & sound(kept.boxes.unflatten(1, (2, 2)))]
         kept = kept[suppress(kept.boxes, kept.scores, kept.photo, 0.7, over="smaller")]
-        return seen, kept
+
+        closer = Candidates(kept.photo, _squares(kept.boxes), kept.scores)
+        *_, points = self._look(self.onet, areas, closer, 48)
+        kept.landmarks = _within(closer.boxes, points)
+        return seen, kept[kept.landmarks.isfinite().flatten(1).all(1)]
 
     # --- for photos -----------------------------------------------------------------------------------------
 
@@ -401,6 +409,11 @@ def _corrected(boxes: Tensor, by: Tensor) -> Tensor:
     """Boxes (M, 4) moved by corrections (M, 4) that count in widths and heights."""
     size = boxes[:, 2:] - boxes[:, :2]
     return boxes + by * torch.cat((size, size), dim=1)
+
+
+def _within(boxes: Tensor, points: Tensor) -> Tensor:
+    """Points (M, 5, 2) that count from 0 to 1 in their boxes (M, 4), in the boxes' coordinates."""
+    return boxes[:, None, :2] + points * (boxes[:, 2:] - boxes[:, :2])[:, None]
 
 
 def _squares(boxes: Tensor) -> Tensor:
