@@ -146,8 +146,7 @@ def threshold_for(config: str, fmr: float | None = None) -> float:
     if not LOWEST_FMR <= fmr <= HIGHEST_FMR:
         raise ValueError(
             f"fmr={fmr}: thresholds are known for rates from {LOWEST_FMR} to {HIGHEST_FMR}. Below that LFW "
-            "has "
-            "too few people, and too many label errors, to say anything: measure on pairs of your own "
+            "has too few people, and too many label errors, to say anything: measure on pairs of your own "
             "(fl.metrics.threshold_at_fmr)."
         )
     if config not in _table():

@@ -94,37 +94,39 @@ def walk_images(folder: str | os.PathLike) -> Iterator[Path]:
     """Paths of the photos in `folder` and its sub-folders, one at a time, in the order of their names.
 
     Hidden files and folders (their names begin with a dot) are skipped, and so is what is not named like a
-    photo. Links to folders are followed, except back into a folder that is being walked. A sub-folder that
-    cannot be listed is itself given in place of its photos: `read_image` refuses it and says why, so that
-    one locked folder does not end a walk through all the others.
+    photo. Links to folders are followed, and each folder is walked once, however many links lead to it. A
+    sub-folder that cannot be listed is itself given in place of its photos: `read_image` refuses it and says
+    why, so that one locked folder does not end a walk through all the others.
 
     Raises ImageError when `folder` is not a folder (at once) or cannot be listed itself.
     """
     if not os.path.isdir(folder):
         what = "is a file, not a folder" if os.path.exists(folder) else "does not exist"
         raise ImageError(f"{name_of(folder)} {what}. Give the folder that holds the photos.")
-    return _walk(Path(folder), ())
+    return _walk(Path(folder), set())
 
 
-def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+def _walk(folder: Path, walked: set[tuple[int, int]]) -> Iterator[Path]:
+    first = not walked
     try:
         status = folder.stat()
         here = (status.st_dev, status.st_ino)
-        if here in above:
+        if here in walked:
             return
+        walked.add(here)
         with os.scandir(folder) as entries:
             found = sorted(
                 (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
             )
     except OSError as error:
-        if above:
+        if not first:
             yield folder
             return
         raise ImageError(_not_listed(folder, error)) from error
     for entry in found:
         path = folder / entry.name
         if os.path.isdir(path):  # unlike entry.is_dir(), this takes a link to itself calmly
-            yield from _walk(path, (*above, here))
+            yield from _walk(path, walked)
         elif is_image_path(path) and os.path.isfile(path):
             yield path
 
@@ -333,6 +335,10 @@ def _from_pil(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:
             array = np.array(image if image.mode == "RGB" else image.convert("RGB"))
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageError(
+            f"{name} ({width}×{height} pixels) does not fit into this machine's memory. Make it smaller."
+        ) from error
     except Exception as error:  # a damaged file can trip a decoder of PIL in any way
         raise ImageError(
             f"{name} is damaged or cut short ({image.format or 'PIL'}: {error}). Copy or download it again."

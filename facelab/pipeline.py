@@ -152,10 +152,12 @@ class Pipeline:
             raise ValueError(f"crop={crop!r}: choose one of {', '.join(CROPS)}.")
         if faces not in ("all", "largest", "central"):
             raise ValueError(f"faces={faces!r}: choose 'all', 'largest' or 'central'.")
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size}: at least 1.")
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers={workers}: at least 1, or None.")
+        if not _counts(batch_size):
+            raise ValueError(f"batch_size={batch_size!r}: a whole number, at least 1.")
+        if workers is not None and not _counts(workers):
+            raise ValueError(f"workers={workers!r}: a whole number, at least 1, or None.")
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise ValueError(f"min_score={min_score}: a score lies between 0 and 1.")
         self.device = devices.choose(device)
         self.half = self.device.type == "cuda" if half is None else half
         options = {} if min_score is None else {"min_score": min_score}
@@ -275,19 +277,20 @@ class Pipeline:
         return self._process([(photo, _read(photo))])[0]
 
     def embed(self, crops) -> np.ndarray:
-        """(112, 112, 3) uint8 → (D,); a list or (N, 112, 112, 3) → (N, D). Unit norm, float32."""
-        single = isinstance(crops, np.ndarray) and crops.ndim == 3
-        crops = (
-            np.stack([crops] if single else list(crops))
-            if len(crops)
-            else np.zeros((0, SIDE, SIDE, 3), np.uint8)
-        )
-        if crops.shape[1:] != (SIDE, SIDE, 3) or crops.dtype != np.uint8:
-            raise ImageError(
-                f"embed takes crops of {SIDE}×{SIDE}×3 uint8, and these are {crops.shape[1:]} {crops.dtype}: "
-                "cut the face out first, with align(photo, face)."
-            )
-        vectors = self.embedder(torch.from_numpy(crops).to(self.device), mirror=self.mirror).cpu().numpy()
+        """(112, 112, 3) uint8 → (D,); a list or (N, 112, 112, 3) → (N, D). Unit norm, float32.
+
+        Raises ImageError for anything else: a whole photo, say, or numbers between 0 and 1.
+        """
+        single = isinstance(crops, np.ndarray | Tensor) and crops.ndim == 3
+        each = [np.asarray(crop) for crop in ([crops] if single else crops)]
+        for crop in each:
+            if crop.shape != (SIDE, SIDE, 3) or crop.dtype != np.uint8:
+                raise ImageError(
+                    f"embed takes crops of {SIDE}×{SIDE}×3 uint8, and this one is {crop.shape} {crop.dtype}: "
+                    "cut the face out first, with align(photo, face)."
+                )
+        stack = np.stack(each) if each else np.zeros((0, SIDE, SIDE, 3), np.uint8)
+        vectors = self.embedder(torch.from_numpy(stack).to(self.device), mirror=self.mirror).cpu().numpy()
         return vectors[0] if single else vectors
 
     def verify(
@@ -313,7 +316,9 @@ class Pipeline:
             raise ValueError("Give threshold= or fmr=, not both.")
         if threshold is None:
             threshold = calibration.threshold_for(self.config, fmr)
-        wanted = face if isinstance(face, tuple) else (face, face)
+        wanted = tuple(face) if isinstance(face, tuple | list) else (face, face)
+        if len(wanted) != 2 or not all(one is None or isinstance(one, int | np.integer) for one in wanted):
+            raise ValueError(f"face={face!r}: the number of a face, or two of them, one for each photo.")
         results = self._process([(a, _read(a)), (b, _read(b))])
         rows = [result.one(which) for result, which in zip(results, wanted, strict=True)]
         notes = [
@@ -332,6 +337,10 @@ class Pipeline:
             crops=np.stack([result.crops[row] for result, row in zip(results, rows, strict=True)]),
             notes=tuple(notes),
         )
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and value >= 1
 
 
 # ---------------------------------------------------------------------- decoding ahead of the device
@@ -367,14 +376,20 @@ def _batches(
 ) -> Iterator[list[tuple[Source, np.ndarray | FacelabError]]]:
     """Photos decoded by `workers` threads, in order, in batches bounded by number and by bytes."""
     batch, size = [], 0
-    for source, photo in _decoded(photos, batch_size, workers):
-        batch.append((source, photo))
-        size += getattr(photo, "nbytes", 0)
-        if len(batch) == batch_size or size >= MEMORY_AHEAD:
-            yield batch
-            batch, size = [], 0
+    failed = None
+    try:
+        for source, photo in _decoded(photos, batch_size, workers):
+            batch.append((source, photo))
+            size += getattr(photo, "nbytes", 0)
+            if len(batch) == batch_size or size >= MEMORY_AHEAD:
+                yield batch
+                batch, size = [], 0
+    except Exception as error:  # whatever gave the photos: what it gave before comes first
+        failed = error
     if batch:
         yield batch
+    if failed is not None:
+        raise failed
 
 
 def _decoded(
@@ -384,6 +399,8 @@ def _decoded(
 
     A thread that has decoded a photo keeps it to itself until there is room, unless that photo is the very
     next: that one never waits, so the queue cannot lock up behind a photo that arrived too early.
+
+    When `photos` itself raises, what it gave before that comes first.
 
     The threads are daemons: a program that ends while it still holds a half-read stream must not wait for
     threads that wait for room (those of a ThreadPoolExecutor are joined at exit, for ever).
@@ -419,13 +436,22 @@ def _decoded(
     ]
     for thread in threads:
         thread.start()
+    failed: Exception | None = None
     try:
         while True:
-            while len(waiting) < ahead + 1 and (following := next(photos, None)) is not None:
-                future: Future = Future()
-                waiting.append((following[1], future))
-                tasks.put((*following, future))
+            while len(waiting) < ahead + 1 and failed is None:
+                try:
+                    number, source = next(photos)
+                except StopIteration:
+                    break
+                except Exception as error:
+                    failed = error
+                    break
+                waiting.append((source, Future()))
+                tasks.put((number, *waiting[-1]))
             if not waiting:
+                if failed is not None:
+                    raise failed
                 return
             source, future = waiting.popleft()
             photo = future.result()

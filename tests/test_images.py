@@ -1,6 +1,7 @@
 """facelab.images: whatever a user holds becomes one upright RGB array, or an error that says why not."""
 
 import io
+import itertools
 import os
 import struct
 import unicodedata
@@ -624,7 +625,20 @@ def test_walking_does_not_go_round_in_circles(tmp_path):
     except OSError:
         pytest.skip("this system lets only administrators make links")
     found = [path.relative_to(tmp_path).as_posix() for path in walk_images(tmp_path)]
-    assert found == ["a/1.jpg", "a/there/2.jpg", "other/2.jpg"]
+    assert found == ["a/1.jpg", "a/there/2.jpg"]  # the folder `other` once, though two ways lead to it
+
+
+def test_folders_that_all_link_to_each_other_are_walked_once(tmp_path):
+    folders = [tmp_path / f"{k:02}" for k in range(12)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "1.jpg").touch()
+    try:
+        for folder, other in itertools.permutations(folders, 2):
+            (folder / f"to-{other.name}").symlink_to(other, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets only administrators make links")
+    assert len(list(walk_images(tmp_path))) == 12  # the ways through them number 12! and more
 
 
 def test_walking_is_lazy(tmp_path, monkeypatch):

@@ -255,7 +255,9 @@ def test_embed_takes_one_or_many_and_nothing_else(pipe, astronaut):
     crop = fl.align(astronaut, fl.detect(astronaut, device="cpu")[0])
     assert fl.embed([crop, crop], device="cpu").shape == (2, 128)
     assert fl.embed(np.zeros((0, 112, 112, 3), np.uint8), device="cpu").shape == (0, 128)
-    for wrong in (astronaut, crop / 255.0, crop[..., 0]):
+    assert np.array_equal(fl.embed(torch.from_numpy(crop), device="cpu"), fl.embed(crop, device="cpu"))
+    assert fl.embed([], device="cpu").shape == (0, 128)
+    for wrong in (astronaut, crop / 255.0, crop[..., 0], [crop, crop[:50]]):
         with pytest.raises(FacelabError, match="align"):
             fl.embed(wrong, device="cpu")
 
@@ -266,9 +268,12 @@ def test_wrong_options_name_the_right_ones():
         ({"embedder": "vgg"}, "sface"),
         ({"crop": "round"}, "aligned"),
         ({"faces": "best"}, "central"),
+        ({"batch_size": 2.5}, "a whole number"),
+        ({"min_score": float("nan")}, "between 0 and 1"),
+        ({"device": "meta"}, "auto"),
     ):
         with pytest.raises((ValueError, FacelabError), match=named):
-            fl.Pipeline(device="cpu", **options)
+            fl.Pipeline(**{"device": "cpu"} | options)
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="auto"):
             fl.Pipeline(device="cuda")
@@ -326,6 +331,25 @@ def test_one_photo_in_place_of_many_is_an_error(pipe, astronaut, tmp_path):
         with pytest.raises(ImageError, match="one photo"):
             pipe(one)
     assert len(list(pipe(np.stack([astronaut] * 2), progress=False))) == 2
+
+
+def test_what_was_given_before_the_photos_failed_is_not_lost(pipe, astronaut, hopper):
+    def photos():
+        yield astronaut
+        yield hopper
+        raise OSError("the camera went away")
+
+    results = pipe(photos(), progress=False)
+    assert [len(next(results).faces) for _ in range(2)] == [1, 1]
+    with pytest.raises(OSError, match="camera"):
+        next(results)
+
+
+def test_which_face_must_be_a_number_or_two(pipe, astronaut, hopper):
+    assert pipe.verify(astronaut, hopper, face=[0, None]).faces
+    for wrong in ("0", (0, 0, 0), (0.5, 0)):
+        with pytest.raises(ValueError, match="the number of a face"):
+            pipe.verify(astronaut, hopper, face=wrong)
 
 
 def test_a_template_and_workers_that_do_not_exist(astronaut):
