@@ -96,12 +96,9 @@ def load_deepface() -> Any:
     would download when they are used, as it always does: `deepface_verify` refuses before it comes to that.
 
     Raises FacelabError when the package `deepface` cannot be imported, WeightsError when YuNet's or SFace's
-    file is missing or damaged.
+    file is missing or damaged, or cannot be put into that folder.
     """
-    folder = deepface_home() / ".deepface" / "weights"
-    folder.mkdir(parents=True, exist_ok=True)
-    _put(folder / DETECTORS["yunet"], lambda: weights.find("yunet").read_bytes())
-    _put(folder / MODELS["SFace"], _pruned_sface)
+    _put_weights(deepface_home() / ".deepface" / "weights")
 
     os.environ["DEEPFACE_HOME"] = str(deepface_home())
     os.environ["DEEPFACE_BACKEND_ENGINE"] = "pytorch"
@@ -142,6 +139,25 @@ def deepface_verify(
         seconds=seconds,
         areas=(answer["facial_areas"]["img1"], answer["facial_areas"]["img2"]),
     )
+
+
+@functools.cache
+def _put_weights(folder: Path) -> None:
+    """YuNet and SFace into DeepFace's folder; once in each process what lies there already is compared."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in (
+            (DETECTORS["yunet"], weights.find("yunet").read_bytes()),
+            (MODELS["SFace"], _pruned_sface()),
+        ):
+            if not (folder / name).is_file() or (folder / name).read_bytes() != content:
+                (folder / name).unlink(missing_ok=True)
+                _put(folder / name, lambda content=content: content)
+    except OSError as error:
+        raise WeightsError(
+            f"{folder}: DeepFace's weights cannot be put there ({error.strerror or error}). FACELAB_HOME "
+            "chooses another place."
+        ) from error
 
 
 def _put(target: Path, content: Callable[[], bytes]) -> None:

@@ -56,6 +56,20 @@ def test_loading_again_is_quick_and_writes_nothing(deepface):
     assert all(path.stat().st_mtime_ns == written for path, written in files.items())
 
 
+def test_damaged_weights_of_an_earlier_run_are_replaced(tmp_path):
+    peers._put_weights(tmp_path)
+    (tmp_path / peers.MODELS["SFace"]).write_bytes(b"half a file")
+    peers._put_weights.cache_clear()  # as a new process would begin
+    peers._put_weights(tmp_path)
+    assert (tmp_path / peers.MODELS["SFace"]).read_bytes() == peers._pruned_sface()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WeightsError, match="FACELAB_HOME"):
+        peers._put_weights(tmp_path / "file" / "weights")
+
+
 def test_sface_is_left_with_its_one_true_input():
     onnx = pytest.importorskip("onnx")
     model = onnx.load(peers.deepface_home() / ".deepface" / "weights" / peers.MODELS["SFace"])
