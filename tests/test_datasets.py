@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import gzip
 import hashlib
 import http.server
 import io
@@ -10,6 +11,7 @@ import threading
 import unicodedata
 from types import SimpleNamespace
 
+import filelock
 import numpy as np
 import pytest
 
@@ -129,9 +131,11 @@ DEEP = "lfw-deepfunneled"
         ({"extra": [link(f"{DEEP}/x", tarfile.CHRTYPE, "")]}, "not to be trusted"),
         ({"extra": [(f"{DEEP}/Big/Big_0001.jpg", JPEG + bytes(wild.MOST_BYTES))]}, "more than LFW does"),
         ({"extra": [("bomb", bytes(wild.MOST_OTHER_BYTES + 1))]}, "more than LFW does"),
+        ({"extra": [(f"bomb{k}", bytes(2**21)) for k in range(9)]}, "more than LFW does"),
     ],
 )
-def test_a_wrong_or_hostile_archive_leaves_nothing(tmp_path, small, how, message):
+def test_a_wrong_or_hostile_archive_leaves_nothing(tmp_path, small, how, message, monkeypatch):
+    monkeypatch.setattr(wild, "MOST_IN_ALL", wild.MOST_OTHER_BYTES + 2**20)
     (tmp_path / "in").mkdir()
     file = archive(tmp_path / "in" / "a.tgz", **how)
     with pytest.raises(DatasetError, match=message) as caught:
@@ -144,6 +148,24 @@ def test_a_wrong_or_hostile_archive_leaves_nothing(tmp_path, small, how, message
 def test_an_archive_with_too_many_members(tmp_path, small, monkeypatch):
     monkeypatch.setattr(wild, "MOST_MEMBERS", 5)
     with pytest.raises(DatasetError, match="more than LFW does"):
+        datasets.get_lfw(archive(tmp_path / "a.tgz"), progress=False, home=tmp_path)
+
+
+def test_an_archive_that_never_ends(tmp_path, small, monkeypatch):
+    monkeypatch.setattr(wild, "MOST_IN_ALL", 2**22)
+    file = archive(tmp_path / "a.tgz")
+    file.write_bytes(file.read_bytes() + gzip.compress(bytes(2**23)))  # gzip reads on, tar has long ended
+    with pytest.raises(DatasetError, match="far more than LFW"):
+        datasets.get_lfw(file, progress=False, home=tmp_path)
+    assert left_over(tmp_path) == []
+
+
+def test_a_second_process_is_told_and_does_not_wait(tmp_path, small):
+    (tmp_path / "lfw").mkdir()
+    with (
+        filelock.FileLock(tmp_path / "lfw" / ".lock"),
+        pytest.raises(DatasetError, match="Another process"),
+    ):
         datasets.get_lfw(archive(tmp_path / "a.tgz"), progress=False, home=tmp_path)
 
 
