@@ -1,6 +1,7 @@
 """Photos with names, the pairs that benchmarks compare, and templates for those who have no photos.
 
-- `folder(path)`: photos of your own, one sub-folder for each person;
+- `folder(path)`: photos of your own, one sub-folder for each person; `embedded(folder(path))` brings
+  them through the pipeline, `read_embedded(file)` reads what `facelab embed` made of them;
 - `lfw()`, `lfw_pairs(protocol)`: Labeled Faces in the Wild, once `facelab data get lfw` has brought it;
   its own protocols, and two with negatives that look alike: "lookalike", made here, and "fglfw", once
   it is brought;
@@ -10,6 +11,7 @@
 What is missing or damaged raises `facelab.errors.DatasetError` and says what brings it.
 """
 
+from facelab.datasets.people import Embedded, embedded, read_embedded
 from facelab.datasets.photos import PhotoSet, folder
 from facelab.datasets.protocols import HARDER, PROTOCOLS, Pairs, lfw_pairs
 from facelab.datasets.status import Row, status
@@ -20,16 +22,19 @@ __all__ = [
     "HARDER",
     "LFW",
     "PROTOCOLS",
+    "Embedded",
     "IndexPairs",
     "Pairs",
     "PhotoSet",
     "Row",
     "Templates",
+    "embedded",
     "folder",
     "get_fglfw",
     "get_lfw",
     "lfw",
     "lfw_pairs",
     "lfw_templates",
+    "read_embedded",
     "status",
 ]

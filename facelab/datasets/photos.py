@@ -57,7 +57,7 @@ class PhotoSet:
     def row(self, name: str, number: int = 1) -> int:
         """Where a photo stands in `paths`. Raises DatasetError when there is no such photo."""
         try:
-            return self._row[unicodedata.normalize("NFC", name), number]
+            return self._row[person_name(name), number]
         except KeyError:
             raise DatasetError(f"{self.root} holds no photo {number} of {name!r}.") from None
 
@@ -77,9 +77,9 @@ def folder(path: str | PathLike) -> PhotoSet:
         celebrities/지수/1.jpg   celebrities/지수/2.jpg   celebrities/宇多田ヒカル/live.png
 
     Sub-folders of a person's folder belong to that person. Nothing is opened but files of equal size, to
-    find duplicates; a file that only calls itself a photo is found, and reported, by the pipeline that
-    reads it. Names are brought to Unicode's composed form (NFC), because macOS stores Hangul and kana taken
-    apart.
+    find duplicates; a file that only calls itself a photo, a photo without a face and one with several are
+    found, and reported, by the pipeline that reads them (`embedded`). Names are brought to Unicode's
+    composed form (NFC), because macOS stores Hangul and kana taken apart.
 
     Raises DatasetError when there is no such folder or nobody in it.
     """
@@ -94,7 +94,7 @@ def folder(path: str | PathLike) -> PhotoSet:
         if not entry.is_dir():
             skipped.append((entry, "not in a person's sub-folder"))
             continue
-        name = unicodedata.normalize("NFC", entry.name)
+        name = person_name(entry.name)
         files = sorted(f for f in entry.rglob("*") if _visible(f.relative_to(entry)) and f.is_file())
         photos[name] += [file for file in files if is_image_path(file)]
         skipped += [(file, "not a photo, by its name") for file in files if not is_image_path(file)]
@@ -117,6 +117,11 @@ def folder(path: str | PathLike) -> PhotoSet:
         skipped=tuple(skipped),
         duplicates=_duplicates(paths),
     )
+
+
+def person_name(folder: str) -> str:
+    """A person's name, of the folder's: in Unicode's composed form, so that it equals what is typed."""
+    return unicodedata.normalize("NFC", folder)
 
 
 def _visible(relative: Path) -> bool:
