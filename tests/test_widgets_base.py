@@ -4,9 +4,11 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
-from facelab.widgets.base import LivePicture, LiveWidget, choice, control_text, slider, tick
+from facelab.widgets.base import LivePicture, LiveWidget, StampCanvas, choice, control_text, png, slider, tick
 
 
 class Grey(LiveWidget):
@@ -101,6 +103,70 @@ def test_the_background_is_drawn_once_and_live_artists_each_time():
     assert picture.png() == first  # a still artist: not until the background is forgotten
     picture.forget()
     assert picture.png() != first
+
+
+def test_a_png_holds_every_pixel_and_is_no_larger_than_pillows():
+    noise = np.random.default_rng(0).integers(0, 256, (37, 61, 3), dtype=np.uint8)
+    assert (np.asarray(Image.open(io.BytesIO(png(Image.fromarray(noise))))) == noise).all()
+    picture = LivePicture(9, 4)
+    picture.figure.add_subplot().plot([0, 1], [1, 0])
+    drawn, buffer = picture.drawn(), io.BytesIO()
+    assert drawn.mode == "RGB"
+    drawn.save(buffer, "PNG", compress_level=1)
+    assert len(png(drawn)) < 1.1 * len(buffer.getvalue())
+
+
+def ink(canvas, words: str, **options) -> np.ndarray:
+    """A line of text alone, drawn twice over: how dark each pixel is, (H, W)."""
+    text = canvas.figure.text(0.3, 0.4, words, **options)
+    for _ in range(2):  # the second time a kept stamp is used
+        canvas.draw()
+    text.remove()
+    return 255.0 - np.asarray(canvas.buffer_rgba())[..., :3].mean(axis=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("Jiggle, 45°", {}),
+        ("right, top", {"ha": "right", "va": "top", "fontsize": 18, "weight": "bold"}),
+        ("two\nlines", {"ha": "center", "color": "red"}),
+        (r"$T(\theta_y) = \frac{1}{2}$", {}),
+        ("upwards", {"rotation": 90}),
+        ("faint", {"alpha": 0.3}),
+    ],
+)
+def test_stamped_text_is_matplotlibs_to_within_a_pixel(words, options):
+    stamped, usual = (ink(kind(Figure((4, 3))), words, **options) for kind in (StampCanvas, FigureCanvasAgg))
+    assert stamped.sum() == pytest.approx(usual.sum(), rel=0.03)
+    middles = [
+        np.array([(one.sum(axis=1 - axis) * np.arange(one.shape[axis])).sum() for axis in (0, 1)]) / one.sum()
+        for one in (stamped, usual)
+    ]
+    assert np.abs(middles[0] - middles[1]).max() <= 1
+
+
+def test_the_same_words_in_another_colour_are_another_stamp():
+    canvas = StampCanvas(Figure((2, 1)))
+    red = ink(canvas, "word", color="red").sum()
+    assert ink(canvas, "word", color="black").sum() > 1.2 * red
+    assert ink(canvas, "words", color="black").sum() > ink(canvas, "word", color="black").sum()
+
+
+def test_a_photo_fills_its_axes_and_points_over_it_count_in_its_pixels():
+    photo = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    picture = LivePicture(4, 3, layout="none")
+    axes = picture.figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    shown = picture.pixels(axes, 8)
+    dot = picture.live(axes.plot([], [], "s", color="red", ms=8)[0])
+    assert np.asarray(picture.drawn()).min() == 255  # nothing to show yet
+    shown.set_data(photo)
+    drawn = np.asarray(picture.drawn())  # 300 × 300 pixels in the middle
+    places = (np.arange(8) * 37.5 + 18).astype(int)
+    assert (drawn[np.ix_(places, places + 50)] == photo).all()
+    dot.set_data([5], [2])
+    assert (np.asarray(picture.drawn())[places[2], places[5] + 50] == (255, 0, 0)).all()
 
 
 @pytest.mark.parametrize(

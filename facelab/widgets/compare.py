@@ -214,9 +214,7 @@ class Compare(LiveWidget):
         for panel, title, side in zip(panels, titles, (PANEL, 112, 112, PANEL), strict=True):
             panel.set_axis_off()
             panel.set_title(title, fontsize=14)
-            blank = np.full((side, side, 3), WHITE, np.uint8)
-            smooth = "nearest" if side == 112 else "bilinear"  # the network's pixels are shown as they are
-            self.panels.append(self.picture.live(panel.imshow(blank, interpolation=smooth)))
+            self.panels.append(self.picture.pixels(panel, side))
         tops = [
             self._heap(axes, *look)
             for look in (

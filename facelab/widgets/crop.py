@@ -115,18 +115,14 @@ class CropWidget(LiveWidget):
     def _draw_background(self) -> None:
         photo, crop, chart = self.picture.figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
         live = self.picture.live
-        for axes, title, side in ((photo, "photo, tilted", WINDOW), (crop, "what the embedder sees", 112)):
+        for axes, title in ((photo, "photo, tilted"), (crop, "what the embedder sees")):
             axes.set_axis_off()
             axes.set_title(title)
-            axes.set(xlim=(-0.5, side - 0.5), ylim=(side - 0.5, -0.5))
-        blank = np.zeros((2, 2, 3), np.uint8)
-        self._photo = live(
-            photo.imshow(blank, interpolation="nearest", extent=(-0.5, WINDOW - 0.5, WINDOW - 0.5, -0.5))
-        )
+        self._photo = self.picture.pixels(photo, WINDOW)
         self._edge = live(photo.plot([], [], color=BLACK, linewidth=4.2)[0])
         self._outline = live(photo.plot([], [], color=YELLOW, linewidth=2.4)[0])
         self._points = live(photo.plot([], [], "o", ms=6, mfc=YELLOW, mec=BLACK)[0])
-        self._crop = live(crop.imshow(blank, interpolation="nearest", extent=(-0.5, 111.5, 111.5, -0.5)))
+        self._crop = self.picture.pixels(crop, 112)
 
         chart.set(xlim=(-93, 93), ylim=(-0.03, 1.45), xlabel="tilt (°)", ylabel="cosine distance")
         chart.set(xticks=(-90, -45, 0, 45, 90), yticks=(0, 0.5, 1), title="how far the vector moved")

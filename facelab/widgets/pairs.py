@@ -53,7 +53,7 @@ class HardPairs(LiveWidget):
         self.shown, self.notes = [], []
         for panel in sides:
             panel.set_axis_off()
-            self.shown.append(self.picture.live(panel.imshow(EMPTY)))
+            self.shown.append(self.picture.pixels(panel, SIDE))
             note = panel.text(SIDE / 2, SIDE / 2, "", ha="center", va="center", fontsize=13)
             self.notes.append(self.picture.live(note))
         histogram(
