@@ -239,9 +239,8 @@ def _download(folder: Path, variant: str, progress: bool) -> None:
 def _take(archive: Path, folder: Path, progress: bool) -> str:
     """Photos and lists from a local archive and its neighbours; returns the variant."""
     if not archive.is_file():
-        raise DatasetError(
-            f"{archive}: there is no such file. Give lfw.tgz, lfw-funneled.tgz or lfw-deepfunneled.tgz."
-        )
+        what = "is a folder" if archive.is_dir() else "there is no such file"
+        raise DatasetError(f"{archive}: {what}. Give lfw.tgz, lfw-funneled.tgz or lfw-deepfunneled.tgz.")
     for name in PROTOCOLS.values():
         source = archive.with_name(name)
         if source.is_file() and not (folder / name).is_file():
