@@ -9,8 +9,9 @@ when score ≥ threshold. Rates go by the names of ISO/IEC 19795-1; the slides' 
 Everything is numpy, float64, and raises ValueError for NaN, unequal lengths, or a class that is missing.
 """
 
+from facelab.metrics.calibrate import Calibration, Measured, Setting, calibrate
 from facelab.metrics.folds import FoldAccuracy, k_fold_accuracy
-from facelab.metrics.identification import fnir_at_fpir, tpir_tnir
+from facelab.metrics.identification import cmc, fnir_at_fpir, tpir_tnir
 from facelab.metrics.intervals import (
     Interval,
     Rate,
@@ -36,16 +37,21 @@ from facelab.metrics.verification import (
 )
 
 __all__ = [
+    "Calibration",
     "Det",
     "FoldAccuracy",
     "Interval",
+    "Measured",
     "Rate",
     "Roc",
+    "Setting",
     "area",
     "auc",
     "bootstrap_identities",
     "bootstrap_pairs",
+    "calibrate",
     "clopper_pearson",
+    "cmc",
     "d_prime",
     "det",
     "eer",

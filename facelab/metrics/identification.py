@@ -1,8 +1,9 @@
-"""Identification, one to many, open set: who is this, if anybody we know?
+"""Identification, one to many: who is this, if anybody we know?
 
-A probe gets the gallery's best match: `top_ids`, `top_scores`. `true_ids` says who it really is, None for
-somebody who is not enrolled. Ids may be numbers or names; None among `top_ids` is "the gallery returned
-nobody".
+Closed set (`cmc`): everybody who is asked about is enrolled, and only the order of the answers counts.
+Open set (the others): strangers come too, and a threshold has to keep them out. A probe gets the
+gallery's best match: `top_ids`, `top_scores`. `true_ids` says who it really is, None for somebody who
+is not enrolled. Ids may be numbers or names; None among `top_ids` is "the gallery returned nobody".
 """
 
 import numpy as np
@@ -10,6 +11,39 @@ import numpy as np
 from facelab.metrics.checks import allowed, share, some, vector
 from facelab.metrics.intervals import Rate
 from facelab.metrics.verification import between
+
+
+def cmc(scores, probe_ids, gallery_ids) -> np.ndarray:
+    """Cumulative match characteristic, closed set: (people,) float64, at k − 1 the share of probes
+    whose own person is among the k best (Phillips et al., FERET, 2000).
+
+    scores       (probes, templates): higher is more alike; a person's best template counts
+    probe_ids    (probes,): who each probe is; gallery_ids (templates,): whose each template is
+
+    A person who scores as high as the right one stands before it, so a score that says nothing earns
+    nothing. Raises ValueError for a probe of somebody who is not enrolled: that is the open set
+    (`tpir_tnir`).
+    """
+    scores, probe_ids, gallery_ids = (np.asarray(given) for given in (scores, probe_ids, gallery_ids))
+    if scores.shape != (len(probe_ids), len(gallery_ids)) or scores.size == 0:
+        raise ValueError(
+            f"scores has shape {scores.shape}: a row for each of {len(probe_ids)} probe_ids, a column for "
+            f"each of {len(gallery_ids)} gallery_ids."
+        )
+    if np.isnan(scores).any():
+        raise ValueError("scores holds NaN: remove those first.")
+    people, whose = np.unique(gallery_ids, return_inverse=True)
+    own = np.searchsorted(people, probe_ids)
+    strangers = np.append(people, people[:1])[own] != probe_ids
+    if strangers.any():
+        raise ValueError(
+            f"{probe_ids[strangers][:3].tolist()} are not in the gallery: leave such probes out."
+        )
+    order = np.argsort(whose, kind="stable")
+    starts = np.searchsorted(whose[order], np.arange(len(people)))
+    best = np.maximum.reduceat(scores[:, order], starts, axis=1)
+    rank = (best >= best[np.arange(len(own)), own][:, None]).sum(axis=1)
+    return np.cumsum(np.bincount(rank, minlength=len(people) + 1)[1:]) / len(probe_ids)
 
 
 def tpir_tnir(top_ids, top_scores, true_ids, thresholds) -> tuple[np.ndarray, np.ndarray]:
@@ -29,12 +63,12 @@ def tpir_tnir(top_ids, top_scores, true_ids, thresholds) -> tuple[np.ndarray, np
 
 
 def fnir_at_fpir(top_ids, top_scores, true_ids, fpir: float) -> Rate:
-    """The lowest false negative identification rate at which no more than `fpir` of the strangers get a name.
+    """The lowest false negative identification rate at which no more than `fpir` of the strangers get a
+    name.
 
-    A miss is an enrolled probe that gets no name, or the wrong one. The threshold is the lowest that keeps to
-    `fpir` on the strangers given (half-way between two scores). A float with `.low` and `.high`, the exact
-    interval
-    for that threshold. ISO/IEC 19795-1; NIST's FRTE 1:N reports the same.
+    A miss is an enrolled probe that gets no name, or the wrong one. The threshold is the lowest that
+    keeps to `fpir` on the strangers given (half-way between two scores). A float with `.low` and
+    `.high`, the exact interval for that threshold. ISO/IEC 19795-1; NIST's FRTE 1:N reports the same.
     """
     scores, enrolled, right = _probes(top_ids, top_scores, true_ids)
     mates = some(np.where(right, scores, -np.inf)[enrolled], "probe of an enrolled person")

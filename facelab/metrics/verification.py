@@ -177,12 +177,12 @@ def threshold_at_fmr(scores, same, fmr: float, *, few_pairs: bool = False) -> fl
     """Calibration: the lowest threshold at which no more than `fmr` of the impostor pairs are accepted.
 
     few_pairs  False refuses a rate that so few pairs cannot support: even if none of N impostor pairs is
-               accepted, all that is shown is a rate below 3 / N (`rule_of_three`), so N ≥ 3 / fmr are needed.
-               True: no check.
+               accepted, all that is shown is a rate below 3 / N (`rule_of_three`), so N ≥ 3 / fmr are
+               needed. True: no check.
 
-    To know the rate to ± 30 % takes 30 accepted pairs, ten times as many (the rule of 30; Doddington et al.,
-    Speech Communication 2000). `fmr(scores, same, threshold)` gives the interval.
-    Raises ValueError when pairs are too few.
+    To know the rate to ± 30 % takes 30 accepted pairs, ten times as many (the rule of 30; Doddington et
+    al., Speech Communication 2000). `fmr(scores, same, threshold)` gives the interval. Raises
+    ValueError when pairs are too few.
     """
     scores, same = scores_and_labels(scores, same)
     impostor = some(scores[~same], "pair of different people")
