@@ -171,6 +171,24 @@ class Study:
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Interval(value, float(low), float(high) if value else rule_of_three(people - 1), 0.95, drawn)
 
+    def threshold_at(self, rate: float, k: int | None = None) -> float:
+        """The largest threshold at which no more than `rate` of the strangers get in, counted as above.
+
+        k  at this subject's phone; None: at all phones together
+
+        It lies half-way between two distances. Raises ValueError unless 0 < rate < 1.
+        """
+        if not 0 < rate < 1:
+            raise ValueError(f"rate={rate}: a share of strangers, between 0 and 1.")
+        phones = np.arange(len(self.names)) if k is None else np.array([k])
+        strange = self.person != phones[:, None]
+        order = np.argsort(near := self._with_itself[phones][strange], kind="stable")
+        weights = np.broadcast_to(1 / self.counts[self.person], strange.shape)[strange][order]
+        inside = np.cumsum(weights) / (len(phones) * (len(self.counts) - 1))
+        first = int(np.argmax(inside > rate + 1e-12))  # the nearest one who must stay outside
+        before = near[order[first - 1]] if first else 0.0
+        return float(before / 2 + near[order[first]] / 2)
+
     def _others(self, table: np.ndarray) -> np.ndarray:
         """The table (K, P) with 0 where a phone meets its owner."""
         table = table.copy()

@@ -209,6 +209,24 @@ def test_counting_photos_as_if_independent_is_far_too_sure(lfw_study):
     assert high - low < 0.01
 
 
+@pytest.mark.parametrize("wanted", [1e-4, 1e-3, 0.2])
+def test_a_threshold_for_a_wanted_rate_is_the_largest(lfw_study, wanted):
+    def strangers(threshold):
+        shares = lfw_study.opens(threshold)[0, 1:]
+        return shares.mean()
+
+    for k, rate in ((None, lambda t: lfw_study.rate(t, resamples=2).value), (0, strangers)):
+        threshold = lfw_study.threshold_at(wanted, k)
+        assert rate(threshold) <= wanted
+        phones = slice(None) if k is None else [k]
+        near = lfw_study.distances(leave_one_out=False)[phones]
+        others = lfw_study.person != (np.arange(158)[:, None] if k is None else 0)
+        next_one = (
+            near[near > threshold].min() if k is None else near[:, others][near[:, others] > threshold].min()
+        )
+        assert rate(float(next_one)) > wanted
+
+
 def test_a_lone_subject_needs_strangers():
     alone = made(["Ann"], angles(0, 10), [0, 0])
     for ask in (alone.rate, alone.phone_rates):
