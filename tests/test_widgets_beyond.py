@@ -50,6 +50,21 @@ def test_groupface_is_arcface_to_this_picture(widget):
     assert all(numbers[key] == numbers[f"{key} of ArcFace"] for key in ("T", "N", "pull"))
 
 
+def test_what_differs_is_what_the_loss_changes(widget):
+    """One scale for all but AdaCos; and MV-Softmax with t = 1 is ArcFace to all three pictures."""
+    scales = {name: float(MAKERS[name](*defaults(widget, name)).head.s) for name in MAKERS}
+    assert {name for name, s in scales.items() if s != 64} == {"AdaCos"}
+    widget.loss.value, widget.t_mv.value, widget.rival.value = "MV-Softmax", 1.0, 20
+    numbers = widget.numbers()
+    for key in ("T", "N", "pull"):
+        assert numbers[key] == pytest.approx(numbers[f"{key} of ArcFace"], abs=1e-12)
+
+
+def defaults(widget, name: str) -> list:
+    values = [control.value for control in widget.own[name]]
+    return [*values, 3001] if name == "AdaCos" else values
+
+
 def test_adaface_is_arcface_for_bad_images_and_cosface_in_the_middle():
     inside = torch.linspace(0, 2.7, 50, dtype=torch.float64)
     bad, middle = beyond.adaface(-4.0), beyond.adaface(0.0)

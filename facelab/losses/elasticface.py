@@ -19,8 +19,8 @@ class ElasticFace(MarginHead):
 
     ElasticFace (Boutros et al., CVPRW 2022), section III. For "+" the official code indexes the sorted
     margins with the argsort of the cosines, where the inverse permutation is needed, so its margins are as
-    good as random (its classes'
-    default σ is 0.0125); here the order is the paper's. It lacks ArcFace's continuation past π − m.
+    good as random; here the order is the paper's. The official classes also default to σ = 0.0125, and lack
+    ArcFace's continuation past π − m, which is kept here.
 
     kind    "arc": m = 0.5, "cos": m = 0.35        s   > 0; 64
     m       the mean; sigma  ≥ 0; 0.05             plus  False

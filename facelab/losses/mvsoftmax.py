@@ -23,8 +23,8 @@ class MVSoftmax(MarginHead):
 
     MV-Softmax (Wang et al., AAAI 2020), section 3 ("adaptive" weights; `adaptive=False` is the "fixed" one,
     cos θ_j + t − 1). The official code's t is the paper's t − 1, 0.2; t here is the paper's. The code also
-    switches the easy margin on by
-    default, which the paper does not mention and which makes T jump up at π/2; here it is off.
+    switches the easy margin on by default, which the paper does not mention and which makes T jump up at
+    π/2; here it is off.
 
     s      > 0; 32             m   as in ArcFace and CosFace; 0.5 or 0.35 according to kind
     t      ≥ 1; 1.2. Beyond 1.4 training hardly converges, says the paper.

@@ -5,7 +5,8 @@ centre,
 
     pull = −(1/s) ∂L/∂θ_y = (1 − P)·(−dT/dθ_y),   P = e^{sT} / (e^{sT} + e^{sN(θ_j)} + (C − 2)·e⁰)
 
-for one rival class at θ_j and all the others at 90°, where they are observed to stay.
+for one rival class at θ_j and all the others at 90°, where they are observed to stay. All have ArcFace's
+s = 64, so that what differs is what the loss changes; AdaCos, which changes s, has its own.
 """
 
 import math
@@ -36,7 +37,9 @@ class Setting:
 
 
 def adaptiveface(m: float) -> Setting:
-    return Setting(losses.AdaptiveFace(2, 3), m, f"this class's own margin is {m:.2f}, taken off the cosine")
+    return Setting(
+        losses.AdaptiveFace(2, 3, s=ARCFACE.s), m, f"this class's own margin is {m:.2f}, taken off the cosine"
+    )
 
 
 def adacos(theta_med: float, classes: int) -> Setting:
@@ -47,7 +50,8 @@ def adacos(theta_med: float, classes: int) -> Setting:
 
 
 def mvsoftmax(t: float) -> Setting:
-    return Setting(losses.MVSoftmax(2, 3, t=t), None, f"a hard rival becomes {t:.2f}·cos θ_j + {t - 1:.2f}")
+    head = losses.MVSoftmax(2, 3, s=ARCFACE.s, t=t)
+    return Setting(head, None, f"a hard rival becomes {t:.2f}·cos θ_j + {t - 1:.2f}")
 
 
 def curricularface(t: float) -> Setting:

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 03 · Angular margins: from softmax to ArcFace
+# # 3 · Angular margins: how did softmax become ArcFace?
 #
 # A classifier can name the people of its training set without one mistake. Still the field spent three
 # years, 2017 to 2019, on changing its loss by one term at a time. Why, if the answers are right already?
@@ -139,7 +139,8 @@ exercises.check("03.2", psi)
 # $T = (\lambda\cos\theta + \psi) / (1 + \lambda)$ with λ falling from about 900 to 5. Let us see whether that
 # is needed: centres anywhere at random, four starts, the full margin at once and eased in.
 #
-# **Predict.** In how many of four starts does the full margin, at once, name everybody right?
+# **Predict.** In how many of four starts does the full margin, at once, find a ray for each of the eight?
+# (99.4 % is all but one of the 160 photos kept back.)
 
 # %%
 eased = {"base": 100.0, "gamma": 1.0, "lambda_min": 0.0}  # the official recipe takes thousands of steps
@@ -264,7 +265,7 @@ print(f"floor of the loss: {floor:.2f}   reached: {np.mean(tight.loss[-5:]):.2f}
 print(f"named right: {tight.last.accuracy:.0%}, spread {tight.last.spread:.2f}°")
 
 # %% [markdown]
-# The rays are as narrow as any in this lesson: photos that cannot satisfy the loss are pulled to the end.
+# The rays are among the narrowest of this lesson: photos that cannot satisfy the loss are pulled to the end.
 #
 # ## 8 · Watch two of them train
 #
@@ -460,7 +461,7 @@ exercises.progress()
 #   one before, until only the angle is left.
 # - One term differs: $\cos(m\theta)$, $\cos\theta - m$, $\cos(\theta + m)$. All three are
 #   $\cos(m_1\theta + m_2) - m_3$.
-# - A margin narrows the rays (3.5° to 1.2° here at m = 0.5) more than it moves their centres.
+# - A margin narrows the rays (3.5° to 1.1° here at m = 0.5, five seeds) more than it moves their centres.
 # - A margin can be infeasible: in the plane ArcFace needs $m \le 2\pi/C$, CosFace $m \le 1 - \cos(2\pi/C)$.
 #   Then the loss has a floor.
 # - The scale decides how long a right answer is still pulled at. Compare losses with s and m both stated, or

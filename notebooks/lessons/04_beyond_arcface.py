@@ -64,8 +64,8 @@ for name, head in list(losses.HEADS.items())[6:]:
 # %% [markdown]
 # Below, one loss beside ArcFace (dashed). Left: the sample's own logit. Middle: a rival's. Right: how hard
 # the sample is pulled to its centre, $(1-P)\cdot(-dT/d\theta_y)$, when one rival stands at $\theta_j$ and
-# everybody else at 90°. Go through the list of losses once. **Which of the three pictures does each one
-# change?** (One changes none.)
+# everybody else at 90°. All have $s=64$, but for AdaCos. Go through the list of losses once. **Which of the
+# three pictures does each one change?** (One changes none.)
 
 # %%
 beside = Beyond("MV-Softmax")
@@ -232,8 +232,8 @@ print(experiments.table(course))
 # %% [markdown]
 # **Seen.** Both halves of the mechanism: $t$ rises to 0.7, the weight from 0.2 to 1.1, passing 1 in epoch
 # 12. And the irony: by then 2 of 100 samples have a hard negative, so the second half of the curriculum
-#    teaches an empty class. Accuracy: no difference from ArcFace (97.3 and 97.5 %). With 80,000 identities
-#    instead of ten there is always somebody who looks alike, and the second half has something to do.
+# teaches an empty class. Accuracy: no difference from ArcFace (97.3 and 97.5 %). With 80,000 identities
+# instead of ten there is always somebody who looks alike, and the second half has something to do.
 #
 # A trap: the paper prints the update with $\alpha$ the other way round; its author says the code is right.
 
@@ -369,6 +369,11 @@ exercises.check("04.2", margin)
 print(f"λ_g must be at least {losses.MagFace(512, 10).lambda_g_bound:.1f}")
 
 # %% [markdown]
+# And the range must hold the lengths. Those of our small network begin at 2 and mostly stay below 10: for
+# the paper's 10 … 110 they are outside, where the slope is 0. So our toy takes $[l_a,u_a]=[1,21]$, and a
+# $\lambda_g$ as far above its bound as the paper's (`experiments.magface`). Left at 10 … 110, MagFace's
+# length said no more than ArcFace's: on the noise below ρ = −0.14 for both (means of three seeds).
+#
 # **Claim.** After training $\lVert x\rVert$ falls as the image gets worse. Each digit is blurred by a random
 # amount that the networks are not told. Controls: ArcFace and plain softmax, which were never asked to
 # measure anything. $\rho=-1$ would be perfect. **Predict** the order of the four.
@@ -424,9 +429,9 @@ print(experiments.table(elastic, digits=3))
 
 # %% [markdown]
 # **Seen.** With the paper's $\sigma=0.05$: **nothing** that exceeds the differences between seeds. With four
-# times that σ unseen digits lie 3° nearer to their centres, with "+" 5°, in every seed: random margins work
-# like a somewhat *larger* one, not like a looser one. Classes do not come to differ more, and accuracy stays
-# between 96.7 and 96.9 %.
+# times that σ unseen digits lie 3° nearer to their centres, with "+" 4° to 5°, in every seed: random margins
+# work like a somewhat *larger* one, not like a looser one. Classes do not come to differ more, and accuracy
+# stays between 96.7 and 96.9 %.
 #
 # ### The order of things
 #
@@ -481,6 +486,11 @@ exercises.check("04.3", hand_out)
 #
 # $$\hat z=\mathrm{clip}\Big(\frac{\lVert x\rVert-\mu}{\sigma/h},-1,1\Big)\qquad
 # T=\cos(\theta_y-m\,\hat z)-(m+m\,\hat z)$$
+#
+# Here μ and σ are running averages of $\lVert x\rVert$; `t_alpha` is the weight of the newest batch in them.
+# The official class takes 1.0 if nobody says otherwise, which is each batch on its own; its README and the
+# paper say 0.01, and so does `losses.AdaFace`. At 0.01 they need some 300 steps to settle. Our toys train for
+# 100, so `experiments.adaface` takes 0.1.
 #
 # Move the slider from −4 to +4 and watch the right-hand picture: at which end are samples *far* from their
 # centre pulled harder than in ArcFace?
