@@ -11,6 +11,7 @@ beside them `losses` and `training`; last, importing all, `plots`, `widgets`, `c
 import importlib
 
 from facelab.detect import LANDMARKS, Face
+from facelab.gallery import Gallery, Match
 from facelab.images import read_image
 from facelab.pipeline import (  # after the rooms, so that these names mean the functions
     Pipeline,
@@ -31,6 +32,8 @@ __version__ = "0.1.0"
 __all__ = [
     "LANDMARKS",
     "Face",
+    "Gallery",
+    "Match",
     "Pipeline",
     "Result",
     "Verification",
@@ -50,6 +53,7 @@ _ROOMS = (
     "datasets",
     "errors",
     "exercises",
+    "gallery",
     "losses",
     "metrics",
     "peers",

@@ -1,0 +1,533 @@
+"""`Gallery`: people and their vectors in a file, and who of them a face is."""
+
+from __future__ import annotations  # inside the class, `list` is the method
+
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facelab import device as devices
+from facelab.datasets import Embedded, Templates, embedded, folder, read_embedded
+from facelab.detect import Face
+from facelab.embed import EMBEDDERS
+from facelab.errors import GalleryError
+from facelab.gallery import open_set, slides, store
+from facelab.gallery.columns import LAST_ID, Columns, Table, line, read_line
+from facelab.gallery.lock import WriterLock
+from facelab.gallery.open_set import DEFAULT_FPIR, FpirEstimate
+from facelab.gallery.search import SCORES, Index
+from facelab.gallery.sources import Seen, look, unit
+from facelab.gallery.store import About
+from facelab.pipeline import Pipeline
+
+MODES = ("r", "r+", "a")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a gallery: the id that is theirs for ever, name, number of templates, metadata."""
+
+    id: int
+    name: str
+    templates: int
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Somebody whom a face resembles: `distance` is 1 − the largest cosine (or the mean one), in [0, 2]."""
+
+    id: int
+    name: str
+    distance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """The answer to "who is this?", and what it rests on.
+
+    name, id    of the nearest person, when near enough; None and None: a stranger
+    distance    cosine distance to the nearest person, stranger or not; infinite in an empty gallery
+    threshold   the largest distance that still gets a name
+    fpir        how many strangers get a name at this threshold in a gallery of this size (FpirEstimate); None
+                when
+                the pipeline was never calibrated
+    candidates  the k nearest people, nearest first, whatever the threshold
+    faces       the face that was looked up, when a photo was given; else empty
+    crop        (112, 112, 3) uint8, as the embedder saw it, when a photo or a crop was given; else None
+    notes       what the reader should know: several faces in the photo; a threshold that cannot hold its FPIR
+    """
+
+    name: str | None
+    id: int | None
+    distance: float
+    threshold: float
+    fpir: FpirEstimate | None
+    candidates: tuple[Candidate, ...]
+    faces: tuple[Face, ...] = ()
+    crop: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        verdict, sign = ("a stranger", ">") if self.id is None else (f"{self.name} (id {self.id})", "≤")
+        worth = f"FPIR {self.fpir}" if self.fpir is not None else "threshold not calibrated"
+        lines = [f"{verdict}: distance {self.distance:.4f} {sign} threshold {self.threshold:.4f} ({worth})"]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What a bulk enrolment did: the ids given, in order; how many templates; what was left out, and why."""
+
+    ids: tuple[int, ...]
+    templates: int
+    notes: tuple[str, ...] = ()
+
+
+class Gallery:
+    """People, each with one or more vectors ("templates"), in one file.
+
+        with fl.Gallery("gallery.hdf") as g:
+            pid = g.enroll("JiSoo-Kim", "photo.jpg", department="black pink")
+            m = g.identify("new.jpg")
+
+    path       the file. Beside it lie `NAME.lock`, and for moments `.NAME.unfinished`
+    mode       "a": read and write, made anew where there is none; "r+": read and write; "r": only read
+    pipeline   what turns photos into vectors. Without one: the pipeline that the gallery was made with, or,
+               for
+               a new gallery, `Pipeline(embedder=embedder)`; built when the first photo comes
+    embedder   "sface" or "arcface", or any other name, for vectors of your own, together with `dimension`
+    threshold  the largest cosine distance that gets a name; None: whatever holds `fpir` at the gallery's size
+    fpir       the share of strangers who may get a name (`facelab.gallery.open_set` says what that rests on)
+    device     where to search (and to embed, without a `pipeline`): "auto", "cpu", "cuda"
+    timeout    seconds to wait for another writer
+
+    A gallery is bound to one pipeline: vectors of another embedder, and error rates of another detector or
+    crop,
+    would mean nothing. Vectors are taken to be that pipeline's, and are scaled to unit norm.
+
+    What is promised (`facelab.gallery.store` says how): a change is either whole in the file or not in it at
+    all, whatever dies when; damage is noticed when the file is opened; what was deleted is no longer in the
+    file. One writer at a time, and any number of readers, each of which keeps seeing what it opened. Photos
+    are never stored. The file is readable by its owner only.
+
+    Raises GalleryError where the file is none of ours, damaged, of another pipeline, or being written to.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike,
+        mode: str = "a",
+        *,
+        pipeline: Pipeline | None = None,
+        embedder: str | None = None,
+        dimension: int | None = None,
+        threshold: float | None = None,
+        fpir: float = DEFAULT_FPIR,
+        device: str | torch.device = "auto",
+        timeout: float = 1.0,
+    ):
+        if mode not in MODES:
+            raise ValueError(f"mode={mode!r}: choose one of {', '.join(MODES)}.")
+        if pipeline is not None and (embedder is not None or dimension is not None):
+            raise ValueError("A pipeline brings its embedder: give pipeline= or embedder=, not both.")
+        self.path = Path(path).expanduser().resolve()  # a link stays a link, and both names mean one lock
+        self.threshold, self.fpir, self.mode = threshold, fpir, mode
+        self.device = devices.choose(device if pipeline is None else pipeline.device)
+        self._pipeline, self._mutex = pipeline, threading.RLock()
+        self._lock: WriterLock | None = None
+        wanted = _about(pipeline, embedder, dimension)
+        if mode == "r+" and not self.path.exists():
+            raise GalleryError(f"{self.path}: there is no such gallery. mode='a' makes one.")
+        if mode != "r":
+            self._lock = WriterLock(self.path, timeout)
+        try:
+            self._open(wanted)
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self, wanted: About | None) -> None:
+        if self._lock is not None:
+            store.discard_leftovers(self.path)
+            if not self.path.exists():
+                about = wanted or _about(None, "sface", None)
+                store.rewrite(self.path, None, about, 0, _nobody(about.dimension))
+        snapshot = store.read(self.path)
+        if wanted is not None and snapshot.about != wanted:
+            raise GalleryError(
+                f"{self.path}: holds vectors of {_say(snapshot.about)}, and {_say(wanted)} was asked for. "
+                "Open it without naming one, or make another gallery."
+            )
+        self.about, self._next_id, self._head = snapshot.about, snapshot.next_id, snapshot.head
+        if self._lock is not None:
+            store.drop_tail(self.path, self._head)
+        self._table: Table | None = Table(snapshot.columns)
+        self._index: Index | None = None
+
+    def close(self) -> None:
+        """Let go of the file. Enrolments are brought into columns; should that fail, they stay where they
+        are.
+        """
+        if self._table is None:
+            return
+        try:
+            if self._lock is not None and self._head.end > self._head.hdf5_end:
+                store.rewrite(self.path, self._head, self.about, self._next_id, self._table.columns)
+        except GalleryError as error:
+            warnings.warn(f"Nothing is lost, but the gallery was not tidied up: {error}", stacklevel=2)
+        finally:
+            self._table = self._index = None
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._table is None:
+            return f"Gallery({str(self.path)!r}, closed)"
+        return (
+            f"Gallery({str(self.path)!r}, {len(self):,} people, {self.templates:,} templates, "
+            f"{_say(self.about)}, mode={self.mode!r}, {self.device})"
+        )
+
+    # ------------------------------------------------------------------ what is in it
+
+    @property
+    def _now(self) -> Table:
+        if self._table is None:
+            raise GalleryError(f"{self.path}: is closed. Open it again.")
+        return self._table
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline that the gallery is bound to, built when first needed."""
+        if self._pipeline is None:
+            if self.about.embedder not in EMBEDDERS:
+                raise GalleryError(
+                    f"{self.path}: holds vectors of {self.about.embedder!r}, which is none of facelab's "
+                    f"embedders ({', '.join(EMBEDDERS)}). Give vectors, not photos."
+                )
+            detector, crop, embedder, *mirror = self.about.config.split("+")
+            self._pipeline = Pipeline(detector, embedder, self.device, crop=crop, mirror=bool(mirror))
+        return self._pipeline
+
+    def __len__(self) -> int:
+        """How many people."""
+        return len(self._now.columns.ids)
+
+    @property
+    def templates(self) -> int:
+        """How many vectors, of all people together."""
+        return len(self._now.columns.person)
+
+    def list(self) -> list[Person]:
+        """Everybody, by id."""
+        now = self._now.columns
+        counts = np.bincount(np.searchsorted(now.ids, now.person), minlength=len(now.ids)).tolist()
+        return [
+            Person(person, name, count, metadata)
+            for person, count, (name, metadata) in zip(
+                now.ids.tolist(), counts, map(self._entry, range(len(now.ids))), strict=True
+            )
+        ]
+
+    def vectors(self, id: int) -> np.ndarray:
+        """(n, D) float32: the templates of one person. Raises GalleryError for an id that nobody has."""
+        self._row(id)
+        now = self._now.columns
+        return now.vectors[now.person == id]
+
+    def _row(self, id: int) -> int:
+        row = self._now.row(id) if isinstance(id, int | np.integer) else None
+        if row is None:
+            raise GalleryError(f"{self.path}: nobody has the id {id!r}. list() shows who is in it.")
+        return row
+
+    def _entry(self, row: int) -> tuple[str, dict]:
+        try:
+            return read_line(self._now.line(row))
+        except ValueError as error:
+            raise GalleryError(
+                f"{self.path}: row {row} of people is damaged ({error}). {store.RESTORE}"
+            ) from error
+
+    # ------------------------------------------------------------------ enrolling
+
+    def enroll(self, name: str, faces: Any, /, *, face: int | None = None, **metadata) -> int:
+        """Somebody new. Returns the id, which is nobody else's, now or later; names may occur twice.
+
+        faces     photo(s), crop(s) or vector(s): `facelab.gallery.sources`. Each gives one template
+        face      which face of each photo, 0 being the largest; None: the largest, with a warning where there
+                  are several
+        metadata  anything that JSON can hold
+
+        Raises GalleryError for a vector, a name or metadata that cannot be kept, ImageError or NoFaceError
+        for a
+        photo. Then, as after any error, nobody was enrolled.
+        """
+        text = line(name, metadata)
+        vectors = self._look(faces, face, name)
+        with self._mutex:
+            return self._add([text], np.zeros(len(vectors), np.int64), vectors)[0]
+
+    def add(self, id: int, faces: Any, /, *, face: int | None = None) -> None:
+        """More templates for somebody who is enrolled; otherwise as `enroll`."""
+        self._row(id)
+        vectors = self._look(faces, face, f"id {id}")
+        with self._mutex:
+            self._row(id)
+            self._append(Columns.of([], b"", np.full(len(vectors), id), vectors))
+
+    def _look(self, faces: Any, face: int | None, who: str) -> np.ndarray:
+        self._writable()
+        seen, _ = look(faces, self.about.dimension, lambda: self.pipeline, face)
+        if not seen:
+            raise GalleryError(f"{who}: an empty list enrols nobody. Give a photo, a crop or a vector.")
+        for note in (note for one in seen for note in one.notes):
+            warnings.warn(note, stacklevel=3)
+        return np.stack([one.vector for one in seen])
+
+    def enroll_many(
+        self, names: Sequence[str], vectors: Any, *, metadata: dict[str, dict[str, Any]] | None = None
+    ) -> Enrolled:
+        """Many people at once, all of them or, after an error, none.
+
+        names     (N,) whose each vector is; equal names are one person, who is new
+        vectors   (N, D)
+        metadata  {name: {…}} of some of them
+        """
+        vectors = unit(vectors, self.about.dimension)
+        if len(names) != len(vectors):
+            raise ValueError(f"{len(names)} names for {len(vectors)} vectors: one for each.")
+        people: dict[str, int] = {}
+        owner = np.fromiter((people.setdefault(name, len(people)) for name in names), np.int64, len(vectors))
+        if unknown := (metadata or {}).keys() - people.keys():
+            raise ValueError(f"metadata of {sorted(unknown)[0]!r}, who is not among the names.")
+        text = [line(name, (metadata or {}).get(name, {})) for name in people]
+        with self._mutex:
+            return Enrolled(self._add(text, owner, vectors) if people else (), len(vectors))
+
+    def enroll_folder(self, path: str | PathLike, *, progress: bool | None = None) -> Enrolled:
+        """Everybody in a folder with one sub-folder for each person (`fl.datasets.folder`), at the end,
+        together. The largest face of each photo becomes a template; `.notes` says what was left out.
+
+        progress  a bar on standard error; None means: only in a terminal or a notebook
+        """
+        self._writable()
+        return self.enroll_templates(embedded(folder(path), self.pipeline, progress))
+
+    def enroll_templates(self, source: str | PathLike | Embedded | Templates) -> Enrolled:
+        """Everybody in a file that `facelab embed` wrote, or in `fl.datasets.lfw_templates()`, where those
+        without a name are called `person 1234`.
+
+        Raises GalleryError for vectors of another pipeline, DatasetError for another file.
+        """
+        if not isinstance(source, Embedded | Templates):
+            source = read_embedded(source)
+        if isinstance(source, Templates):
+            config, notes = source.provenance["config"], ()
+            names = [source.names.get(who, f"person {who}") for who in source.identity.tolist()]
+        else:
+            config, notes = source.config, source.notes
+            names = [source.names[who] for who in source.identity]
+        if config != self.about.config:
+            raise GalleryError(
+                f"{self.path}: holds vectors of {_say(self.about)}, and those to enrol are of {config}: they "
+                "cannot be compared. Make another gallery for them."
+            )
+        done = self.enroll_many(names, source.vectors)
+        return Enrolled(done.ids, done.templates, notes)
+
+    def _writable(self) -> None:
+        if self._now is not None and self._lock is None:
+            raise GalleryError(f"{self.path}: is open for reading only. mode='r+' also writes.")
+
+    def _add(self, lines: list[bytes], owner: np.ndarray, vectors: np.ndarray) -> tuple[int, ...]:
+        """New people, of whom `owner` (N,) counts from 0. Returns their ids."""
+        ids = range(self._next_id, self._next_id + len(lines))
+        if ids[-1] >= LAST_ID:
+            raise GalleryError(f"{self.path}: has given all its ids. Make a new gallery.")
+        self._append(Columns.of(ids, b"".join(lines), owner + self._next_id, vectors))
+        return tuple(ids)
+
+    def _append(self, columns: Columns) -> None:
+        self._writable()
+        next_id = self._next_id + len(columns.ids)
+        if (
+            columns.nbytes > self._head.end
+        ):  # more than there is: a new file, so that it need not be written twice
+            now = self._now.columns
+            pairs = zip(now.arrays.values(), columns.arrays.values(), strict=True)
+            self._rewrite(Columns(*(np.concatenate(pair) for pair in pairs)), next_id)
+            return
+        self._head = store.append(self.path, self._head, columns)
+        self._now.append(columns)
+        self._next_id, self._index = next_id, None
+
+    def _rewrite(self, columns: Columns, next_id: int) -> None:
+        self._writable()
+        self._head = store.rewrite(self.path, self._head, self.about, next_id, columns)
+        self._table, self._next_id, self._index = Table(columns), next_id, None
+
+    # ------------------------------------------------------------------ changing, deleting
+
+    def rename(self, id: int, name: str) -> None:
+        """Another name for somebody. The old one is gone from the file."""
+        with self._mutex:
+            self._writable()
+            _, metadata = self._entry(self._row(id))
+            self._rewrite(self._now.with_line(id, line(name, metadata)), self._next_id)
+
+    def delete(self, id: int) -> None:
+        """Somebody is forgotten: name, metadata and templates are gone from the file when this returns.
+
+        What the file system keeps of the file before (snapshots, backups, blocks not yet overwritten) is out
+        of
+        reach. Raises GalleryError for an id that nobody has.
+        """
+        with self._mutex:
+            self._writable()
+            self._row(id)
+            self._rewrite(self._now.without(id), self._next_id)
+
+    def clear(self) -> None:
+        """Everybody is forgotten. Their ids are not given again."""
+        with self._mutex:
+            self._writable()
+            self._rewrite(_nobody(self.about.dimension), self._next_id)
+
+    # ------------------------------------------------------------------ identifying
+
+    def identify(
+        self,
+        faces: Any,
+        *,
+        k: int = 5,
+        score: str = "max",
+        face: int | None = None,
+        threshold: float | None = None,
+    ) -> Match | list[Match]:
+        """Who is this? A Match for a photo, a crop or a vector (D,); a list of them for a list, or (N, D).
+
+        k          how many candidates
+        score      what counts for somebody with several templates: the nearest of them ("max" of the
+                   cosines), or
+                   the "mean"
+        face       which face of a photo, 0 being the largest; None: the largest, with a note where there are
+                   more
+        threshold  in place of the gallery's own
+
+        The answer is exact: that of a float64 loop over all templates; of people at equal distance the
+        smaller
+        id comes first. Raises GalleryError for vectors that do not fit, ImageError or NoFaceError for photos.
+        """
+        if score not in SCORES:
+            raise ValueError(f"score={score!r}: choose one of {', '.join(SCORES)}.")
+        if k < 1:
+            raise ValueError(f"k={k}: at least 1.")
+        seen, single = look(faces, self.about.dimension, lambda: self.pipeline, face)
+        with self._mutex:
+            now = self._now.columns
+            threshold, note = self._threshold(threshold, len(now.person))
+            fpir = open_set.fpir_at(self.about.config, threshold, len(now.person))
+            if self._index is None:
+                self._index = Index(now.vectors, now.person, self.device)
+            probes = np.array([one.vector for one in seen], np.float32).reshape(-1, self.about.dimension)
+            found = self._index.nearest(probes, min(k, len(now.ids)), score)
+            matches = [
+                self._match(one, ids, scores, threshold, fpir, note)
+                for one, (ids, scores) in zip(seen, found, strict=True)
+            ]
+        return matches[0] if single else matches
+
+    def _threshold(self, threshold: float | None, templates: int) -> tuple[float, str | None]:
+        threshold = self.threshold if threshold is None else threshold
+        if threshold is not None:
+            return float(threshold), None
+        return open_set.threshold_for(self.about.config, templates, self.fpir)
+
+    def _match(self, one: Seen, ids, scores, threshold: float, fpir, note: str | None) -> Match:
+        candidates = tuple(
+            Candidate(person, self._entry(self._now.row(person))[0], min(2.0, max(0.0, 1 - score)))
+            for person, score in zip(ids.tolist(), scores.tolist(), strict=True)
+        )
+        nearest = candidates[0] if candidates else Candidate(-1, "", float("inf"))
+        known = nearest.distance <= threshold
+        return Match(
+            name=nearest.name if known else None,
+            id=nearest.id if known else None,
+            distance=nearest.distance,
+            threshold=threshold,
+            fpir=fpir,
+            candidates=candidates,
+            faces=() if one.face is None else (one.face,),
+            crop=one.crop,
+            notes=one.notes + (() if note is None else (note,)),
+        )
+
+    # ------------------------------------------------------------------ the slides' layout
+
+    def export_slides(self, path: str | PathLike) -> None:
+        """Write everybody in the slides' layout: `/<id>/Name`, `/<id>/Department`, `/<id>/Feature
+        Map/feature_1` …
+
+        See `facelab.gallery.slides`. Raises GalleryError when there is a file of that name already.
+        """
+        slides.write(Path(path), ((person, self.vectors(person.id)) for person in self.list()))
+
+    def import_slides(self, path: str | PathLike) -> dict[str, int]:
+        """Enrol everybody of a file in the slides' layout. Returns {name of the group: id}; all or nobody."""
+        self._writable()
+        people = slides.read(Path(path), self.about.dimension)
+        if not people:
+            return {}
+        lines = [line(person.name, person.metadata) for person in people]
+        owner = np.repeat(np.arange(len(people)), [len(person.vectors) for person in people])
+        vectors = unit(np.concatenate([person.vectors for person in people]), self.about.dimension)
+        with self._mutex:
+            ids = self._add(lines, owner, vectors)
+        return {person.group: id for person, id in zip(people, ids, strict=True)}
+
+
+def _about(pipeline: Pipeline | None, embedder: str | None, dimension: int | None) -> About | None:
+    """What a gallery is asked to be bound to; None when nothing was said."""
+    if pipeline is not None:
+        return About(pipeline.names[1], pipeline.config, pipeline.embedder.dim)
+    if embedder is None:
+        if dimension is not None:
+            raise ValueError("dimension= belongs to embedder=, a name for vectors of your own.")
+        return None
+    if embedder in EMBEDDERS:
+        its = EMBEDDERS[embedder].dim
+        if dimension not in (None, its):
+            raise ValueError(f"dimension={dimension}: {embedder} gives {its}.")
+        return About(embedder, f"yunet+aligned+{embedder}", its)
+    if dimension is None or not 1 <= dimension <= store.WIDEST:
+        raise ValueError(
+            f"embedder={embedder!r} is not one of {', '.join(EMBEDDERS)}; for vectors of your own give "
+            f"dimension= too, 1 to {store.WIDEST:,}."
+        )
+    return About(embedder, embedder, dimension)
+
+
+def _say(about: About) -> str:
+    return f"{about.config} ({about.dimension} numbers)"
+
+
+def _nobody(dimension: int) -> Columns:
+    return Columns.of([], b"", [], np.empty((0, dimension), np.float32))

@@ -1,0 +1,178 @@
+"""Who is nearest? Exact search through every template, at the speed of the memory.
+
+float32 decides who comes into question, float64 decides:
+
+1. One pass over all vectors: cosines in float32 by matrix products, of which only the largest of each BLOCK
+   templates is kept (for the mean of a person's cosines: that person's mean).
+2. In float32 the cosine of two unit vectors is off by less than `margin`. So the blocks are opened from the
+   most promising on, and the cosines in them computed anew in float64, until there are k people whose cosine
+   lies above anything that an unopened block can hold.
+3. Those are ordered by cosine, and people with the same cosine by id.
+
+So the answer is that of a plain float64 loop over all templates: the same people in the same order. The
+float64 cosine of a template is summed in one fixed order, wherever it lies: equal vectors have equal cosines,
+and ties are ties.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facelab.gallery.columns import UNIT_TOLERANCE
+
+BLOCK = 32
+"""Templates whose largest cosine is kept. Smaller ones cost memory in step 1, larger ones work in step 2."""
+
+SCORES = ("max", "mean")
+
+_COSINES_AT_ONCE = {"cpu": 2**20, "cuda": 2**28}
+"""How many are held in step 1: what a processor's cache takes, and a GiB of a GPU's memory."""
+
+_PEOPLE_AT_ONCE = 2**24
+"""How many means, of all probes together, are held in step 1."""
+
+_OPENED_AT_ONCE = 2**14
+"""Templates brought to float64 at a time in step 2."""
+
+
+class Index:
+    """A search through vectors (N, D) float32 of unit norm; person (N,) int64 says whose they are.
+
+    On the CPU the vectors are used where they lie; a GPU gets a copy.
+    """
+
+    def __init__(self, vectors: np.ndarray, person: np.ndarray, device: torch.device):
+        self.vectors, self.person = vectors, person
+        self._on_device = torch.from_numpy(vectors).to(device)
+        self._grouped: tuple[np.ndarray, ...] | None = None
+
+    def nearest(self, probes: np.ndarray, k: int, score: str = "max") -> list[tuple[np.ndarray, np.ndarray]]:
+        """The k most similar people of each probe, (B, D) float32 of unit norm.
+
+        score  what counts for a person: the "max" of the cosines with that person's templates, or their
+               "mean"
+
+        Returns for each probe (ids, scores): int64 and float64, best first; k of them, or all there are.
+        """
+        if len(self.vectors) == 0:
+            return [(np.empty(0, np.int64), np.empty(0))] * len(probes)
+        group = len(probes) if score == "max" else max(1, _PEOPLE_AT_ONCE // len(self._groups()[0]))
+        return [
+            answer
+            for start in range(0, len(probes), group)
+            for answer in self._some(probes[start : start + group], k, score)
+        ]
+
+    @torch.inference_mode()
+    def _some(self, probes: np.ndarray, k: int, score: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        on_device = torch.from_numpy(probes).to(self._on_device.device)
+        bounds, opened = {
+            "max": (self._block_maxima, self._open_blocks),
+            "mean": (self._means, self._open_people),
+        }[score]
+        bounds = bounds(on_device)  # (B, blocks or people)
+        most = bounds.shape[1]
+        count = min(max(16, 2 * k), most)
+        values, promising = (part.cpu().numpy() for part in bounds.topk(min(count + 1, most)))
+        slack = margin(self.vectors.shape[1])
+        answers = []
+        for row, probe in enumerate(probes):
+            opening, value, which = count, values[row], promising[row]
+            while True:
+                ids, scores = _best(*opened(which[:opening], probe), k)
+                if opening == most or (len(ids) == k and scores[-1] > value[opening] + slack):
+                    break
+                opening = min(4 * opening, most)
+                value, which = (part.cpu().numpy() for part in bounds[row].topk(min(opening + 1, most)))
+            answers.append((ids, scores))
+        return answers
+
+    # ------------------------------------------------------------------ the largest cosine
+
+    def _block_maxima(self, probes: Tensor) -> Tensor:
+        """(B, ⌈N / BLOCK⌉) float32: the largest cosine in each block."""
+        count, total = len(probes), len(self._on_device)
+        maxima = probes.new_empty(count, -(-total // BLOCK))
+        for start, end, cosines in self._pass(probes):
+            whole = (end - start) // BLOCK
+            first = start // BLOCK
+            blocks = cosines[: whole * BLOCK].view(whole, BLOCK, count)
+            torch.amax(blocks.permute(2, 0, 1), dim=2, out=maxima[:, first : first + whole])
+            if whole * BLOCK < end - start:
+                maxima[:, -1] = cosines[whole * BLOCK :].amax(dim=0)
+        return maxima
+
+    def _pass(self, probes: Tensor):
+        """(start, end, (end − start, B) cosines) through all templates; `start` is a multiple of BLOCK."""
+        total, kind = len(self._on_device), self._on_device.device.type
+        step = max(BLOCK, _COSINES_AT_ONCE.get(kind, 2**20) // len(probes) // BLOCK * BLOCK)
+        buffer = probes.new_empty(min(step, total), len(probes))
+        for start in range(0, total, step):
+            end = min(start + step, total)
+            yield start, end, torch.mm(self._on_device[start:end], probes.T, out=buffer[: end - start])
+
+    def _open_blocks(self, blocks: np.ndarray, probe: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = (blocks[:, None] * BLOCK + np.arange(BLOCK)).reshape(-1)
+        rows = rows[rows < len(self.vectors)]
+        return self.person[rows], self._cosines(rows, probe)
+
+    # ------------------------------------------------------------------ the mean of a person's cosines
+
+    def _groups(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The people (P,), and their templates one person after the other: rows (N,), of which a person's
+        begin
+        at starts (P,) and are counts (P,)."""
+        if self._grouped is None:
+            order = np.argsort(self.person, kind="stable")
+            ids, starts, counts = np.unique(self.person[order], return_index=True, return_counts=True)
+            self._grouped = ids, order, starts, counts
+        return self._grouped
+
+    def _means(self, probes: Tensor) -> Tensor:
+        """(B, P) float64: the mean of the float32 cosines with each person."""
+        ids, _, _, counts = self._groups()
+        owner = torch.from_numpy(np.searchsorted(ids, self.person)).to(probes.device)
+        sums = torch.zeros(len(ids), len(probes), dtype=torch.float64, device=probes.device)
+        for start, end, cosines in self._pass(probes):
+            sums.index_add_(0, owner[start:end], cosines.double())
+        return (sums / torch.from_numpy(counts).to(probes.device)[:, None]).T
+
+    def _open_people(self, people: np.ndarray, probe: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ids, order, starts, counts = self._groups()
+        rows = np.concatenate([order[starts[p] : starts[p] + counts[p]] for p in people])
+        ends = np.cumsum(counts[people])
+        sums = np.add.reduceat(self._cosines(rows, probe), ends - counts[people])
+        return ids[people], sums / counts[people]
+
+    # ------------------------------------------------------------------
+
+    def _cosines(self, rows: np.ndarray, probe: np.ndarray) -> np.ndarray:
+        parts = range(0, len(rows), _OPENED_AT_ONCE)
+        return np.concatenate([cosines(self.vectors[rows[a : a + _OPENED_AT_ONCE]], probe) for a in parts])
+
+
+def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
+    """(n,) float64: the cosine of each of (n, D) with (D,). Float64 throughout, and every row alike."""
+    vectors, probe = vectors.astype(np.float64), probe.astype(np.float64)
+    norms = np.sqrt((vectors * vectors).sum(axis=1) * (probe * probe).sum())
+    return (vectors * probe).sum(axis=1) / norms
+
+
+def margin(dimension: int) -> float:
+    """How far a float32 cosine of two vectors with unit norm may be from the true one.
+
+    A product of D terms, summed in any order, is off by at most D · 2⁻²⁴ of Σ|xᵢyᵢ| ≤ 1 (Higham, *Accuracy
+    and
+    Stability of Numerical Algorithms*, 3.1), taken twice here; and the norms are not quite 1. Where torch was
+    told to be quick rather than exact (`torch.set_float32_matmul_precision`), factors keep 11 bits of
+    mantissa (TF32) or 8 (bfloat16).
+    """
+    rounding = {"highest": dimension * 2.0**-23, "high": 2.0**-9, "medium": 2.0**-6}
+    return rounding[torch.get_float32_matmul_precision()] + 2 * UNIT_TOLERANCE
+
+
+def _best(ids: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k people with the largest scores, each once; the smaller id first where scores are equal."""
+    order = np.lexsort((ids, -scores))
+    first = np.sort(np.unique(ids[order], return_index=True)[1])[:k]
+    return ids[order[first]], scores[order[first]]
