@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.common import report
 from benchmarks.lfw_vectors import LOW, NONE, Measured, measure, milliseconds
 from facelab.datasets import LFW, Pairs, lfw
-from facelab.metrics import FoldAccuracy, auc, bootstrap_identities, eer, k_fold_accuracy, tar_at_far
+from facelab.evaluation import Evaluation, Scored, evaluate, subset
 
 CONFIGS = tuple(
     f"{detector}+{rest}"
@@ -48,8 +48,7 @@ COLUMNS = (
 @dataclass(frozen=True, eq=False)
 class Outcome:
     config: str
-    scores: np.ndarray
-    folds: FoldAccuracy
+    figures: Evaluation
     row: list
 
 
@@ -73,7 +72,7 @@ def main() -> None:
     chosen = subset(pairs, arguments.limit)
     vectors = embed(photos, pairs, chosen, arguments.configs, arguments.fresh)
     outcomes = [
-        evaluate(config, photos, pairs, chosen, vectors[config.split("+")[0]]) for config in arguments.configs
+        outcome(config, photos, pairs, chosen, vectors[config.split("+")[0]]) for config in arguments.configs
     ]
     report(
         f"LFW ({photos.variant}), {len(chosen):,} pairs, ten folds, end to end from JPEG, SFace",
@@ -91,13 +90,6 @@ def main() -> None:
     print_wrong_for_all(pairs, chosen, outcomes)
 
 
-def subset(pairs: Pairs, limit: int) -> np.ndarray:
-    """Rows of `limit` pairs, the first ones of either kind in every fold."""
-    each = max(1, limit // (2 * (pairs.fold.max() + 1)))
-    groups = [(fold, same) for fold in np.unique(pairs.fold) for same in (True, False)]
-    return np.concatenate([np.flatnonzero((pairs.fold == f) & (pairs.same == s))[:each] for f, s in groups])
-
-
 def embed(photos: LFW, pairs: Pairs, chosen: np.ndarray, configs, fresh: bool) -> dict[str, Measured]:
     """Detector → what it measured for every crop that a configuration asks for."""
     a, b = pairs.rows(photos)
@@ -111,27 +103,25 @@ def embed(photos: LFW, pairs: Pairs, chosen: np.ndarray, configs, fresh: bool) -
     return measured
 
 
-def evaluate(config: str, photos: LFW, pairs: Pairs, chosen: np.ndarray, measured: Measured) -> Outcome:
+def outcome(config: str, photos: LFW, pairs: Pairs, chosen: np.ndarray, measured: Measured) -> Outcome:
     detector, crop, _, *mirror = config.split("+")
     vectors = measured.vectors(crop, bool(mirror))
     a, b = (np.searchsorted(measured.rows, side[chosen]) for side in pairs.rows(photos))
-    scores = np.einsum("nd,nd->n", vectors[a], vectors[b])
-    same, people = pairs.same[chosen], photos.identity[measured.rows]
-    folds = k_fold_accuracy(scores, same, pairs.fold[chosen])
-    tar = bootstrap_identities(
-        lambda s, t: tar_at_far(s, t, 1e-3), scores, same, people[a], people[b], resamples=500
-    )
+    scores, people = np.einsum("nd,nd->n", vectors[a], vectors[b]), photos.identity[measured.rows]
+    scored = Scored("lfw", scores, pairs.same[chosen], pairs.fold[chosen], people[a], people[b], config)
+    figures = evaluate(scored)
+    folds, tar = figures.folds, figures.tar[1e-3]
     low = f" ({(measured.found == LOW).sum()})" if (measured.found == LOW).any() else ""
     row = [
         config.replace("+sface", ""),
         f"{100 * folds.mean:.2f} ± {100 * folds.std:.2f}",
-        f"{auc(scores, same):.4f}",
-        f"{100 * eer(scores, same):.2f}",
+        f"{figures.auc:.4f}",
+        f"{100 * figures.eer.value:.2f}",
         f"{100 * tar.value:.2f} [{100 * tar.low:.2f}, {100 * tar.high:.2f}]",
         f"{(measured.found == NONE).sum()}{low}",
         round(milliseconds(photos, detector, crop, mirror=bool(mirror)), 1),
     ]
-    return Outcome(config, scores, folds, row)
+    return Outcome(config, figures, row)
 
 
 def print_wrong_for_all(pairs: Pairs, chosen: np.ndarray, outcomes: list[Outcome]) -> None:
@@ -139,18 +129,18 @@ def print_wrong_for_all(pairs: Pairs, chosen: np.ndarray, outcomes: list[Outcome
     aligned = [outcome for outcome in outcomes if "+aligned+" in outcome.config]
     if not aligned:
         return
-    by_all = np.logical_and.reduce([~outcome.folds.accepted for outcome in outcomes])
+    by_all = np.logical_and.reduce([~outcome.figures.folds.accepted for outcome in outcomes])
     rows = np.flatnonzero(
-        np.logical_and.reduce([~outcome.folds.accepted for outcome in aligned]) & pairs.same[chosen]
+        np.logical_and.reduce([~outcome.figures.folds.accepted for outcome in aligned]) & pairs.same[chosen]
     )
     print(
         f"\n{len(rows)} same-person pairs are wrong for every aligned configuration above "
         f"({by_all[rows].sum()} of them, with a star, for every one); distance in {aligned[0].config}:\n"
     )
-    for row in rows[np.argsort(aligned[0].scores[rows], kind="stable")]:
+    for row in rows[np.argsort(aligned[0].figures.scored.scores[rows], kind="stable")]:
         (name, i), (_, j) = pairs.a[chosen[row]], pairs.b[chosen[row]]
         star = " *" if by_all[row] else ""
-        print(f"- {name} {i} and {j}: {1 - aligned[0].scores[row]:.3f}{star}")
+        print(f"- {name} {i} and {j}: {1 - aligned[0].figures.scored.scores[row]:.3f}{star}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ one line on standard error says why.
 
 import typer
 
-from facelab.cli import data, weights
+from facelab.cli import benchmark, data, weights
+from facelab.cli.calibrate import calibrate
 from facelab.cli.common import Errors
 from facelab.cli.health import doctor
 from facelab.cli.photos import embed, verify
@@ -20,6 +21,8 @@ app = typer.Typer(
 )
 app.command()(verify)
 app.command()(embed)
+app.command()(calibrate)
 app.command()(doctor)
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")

@@ -10,7 +10,7 @@ Everything is numpy, float64, and raises ValueError for NaN, unequal lengths, or
 """
 
 from facelab.metrics.calibrate import Calibration, Measured, Setting, calibrate
-from facelab.metrics.folds import FoldAccuracy, k_fold_accuracy
+from facelab.metrics.folds import FoldAccuracy, best_threshold, k_fold_accuracy
 from facelab.metrics.identification import cmc, fnir_at_fpir, tpir_tnir
 from facelab.metrics.intervals import (
     Interval,
@@ -47,6 +47,7 @@ __all__ = [
     "Setting",
     "area",
     "auc",
+    "best_threshold",
     "bootstrap_identities",
     "bootstrap_pairs",
     "calibrate",

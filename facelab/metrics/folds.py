@@ -40,9 +40,7 @@ def k_fold_accuracy(scores, same, folds) -> FoldAccuracy:
 
     scores (N,), same (N,) bool, folds (N,) int: the fold of each pair.
 
-    Candidates for the threshold lie half-way between neighbouring scores of the other folds, and beyond
-    both ends.
-    Where several are equally good, the middle one of them is taken (the lower of two middle ones).
+    The threshold is `best_threshold` of the other folds' pairs.
 
     Raises ValueError for fewer than two folds, or when the other folds hold pairs of one kind only.
     """
@@ -53,9 +51,7 @@ def k_fold_accuracy(scores, same, folds) -> FoldAccuracy:
     numbers = np.unique(folds)
     if len(numbers) < 2:
         raise ValueError("k_fold_accuracy needs two folds at least: the threshold comes from the others.")
-    thresholds = np.array(
-        [_best_threshold(*both_classes(scores[folds != k], same[folds != k])) for k in numbers]
-    )
+    thresholds = np.array([best_threshold(scores[folds != k], same[folds != k]) for k in numbers])
     accepted = scores >= thresholds[np.searchsorted(numbers, folds)]
     right = accepted == same
     accuracies = np.array([right[folds == k].mean() for k in numbers])
@@ -71,7 +67,14 @@ def k_fold_accuracy(scores, same, folds) -> FoldAccuracy:
     )
 
 
-def _best_threshold(genuine: np.ndarray, impostor: np.ndarray) -> float:
+def best_threshold(scores, same) -> float:
+    """The threshold at which most pairs are judged rightly.
+
+    Candidates lie half-way between neighbouring scores, and beyond both ends. Where several are equally
+    good, the middle one of them is taken (the lower of two middle ones). Raises ValueError unless there
+    are pairs of both kinds.
+    """
+    genuine, impostor = both_classes(scores, same)
     values = np.unique(np.concatenate([genuine, impostor]))
     ends = np.nextafter(values[[0, -1]], [-np.inf, np.inf])
     candidates = np.concatenate([ends[:1], between(values[:-1], values[1:]), ends[1:]])
