@@ -25,6 +25,7 @@
 
 # %%
 import facelab as fl
+import matplotlib.pyplot as plt
 import numpy as np
 from facelab import exercises, plots
 from facelab.widgets import fan
@@ -218,8 +219,29 @@ explorer
 # %% [markdown]
 # SphereFace's band vanishes at θ₁ = 0: four times nothing is nothing, so centres that lie close together
 # get a narrow margin, and *no number of classes is infeasible*. CosFace's band is widest near a centre
-# and narrows away from it. Where θ + m passes 180°, ArcFace continues as $\cos\theta - m \sin m$: without
-# it a sample on the far side would be rewarded for going further astray (the step in the curve at 151°).
+# and narrows away from it.
+#
+# One thing stands in code and not in the paper. At $\theta = 180° - m$ the cosine turns round and rises. Two
+# repairs are in use: to *continue* there as $\cos\theta - m \sin m$; or an *easy margin*, which is none at
+# all beyond 90°.
+#
+# **Predict.** A logit should never rise with the angle. Which of the three curves keeps to that?
+
+# %%
+theta = np.radians(np.linspace(0, 180, 721))
+repairs = {"continued": {}, "not repaired": {"continuation": False}, "easy margin": {"easy_margin": True}}
+_, axes = plt.subplots(figsize=(8, 3.4))
+for (name, options), dashes in zip(repairs.items(), plots.DASHES, strict=False):
+    curve = fl.losses.ArcFace(2, 8, m=0.5, **options).target_curve(theta).numpy()
+    axes.plot(np.degrees(theta), curve, dashes, label=f"{name}: rises by {np.diff(curve).clip(0).sum():.2f}")
+axes.set(xlabel="θ (°)", ylabel="T(θ)", xticks=range(0, 181, 45))
+_ = axes.legend()
+
+# %% [markdown]
+# Only the first. Unrepaired, a sample on the far side is rewarded for going further astray, if only a little.
+# The easy margin jumps up by $\sin m = 0.48$ at 90°: a sample just beyond has a higher logit than one just
+# before. (The official code of MV-Softmax and MagFace, lesson 04, has it switched on.) `ArcFace` here
+# continues.
 #
 # ### Exercise 03.4 · How many people fit on a circle?
 #
