@@ -19,6 +19,7 @@ from facelab.metrics.intervals import (
     bootstrap_pairs,
     clopper_pearson,
     rule_of_three,
+    wilson,
 )
 from facelab.metrics.verification import (
     Det,
@@ -66,4 +67,5 @@ __all__ = [
     "tar_trr",
     "threshold_at_fmr",
     "tpir_tnir",
+    "wilson",
 ]

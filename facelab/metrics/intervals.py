@@ -69,6 +69,25 @@ def clopper_pearson(count, total, level: float = 0.95) -> tuple[np.ndarray, np.n
     return low[()], high[()]
 
 
+def wilson(count, total, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of Wilson's interval (JASA 1927); scalars or arrays, broadcast.
+
+    All p from which count / total lies no more than z standard errors away, so that the ends are, with
+    p̂ = count / total and n = total, (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n). Nearly the
+    exact interval, a little narrower, and written down in one line.
+    """
+    from scipy.special import ndtri
+
+    count, n = np.asarray(count, np.float64), np.asarray(total, np.float64)
+    if not (np.all(count >= 0) and np.all(count <= n) and np.all(n > 0)):
+        raise ValueError("wilson needs 0 ≤ count ≤ total and total ≥ 1.")
+    if not 0 < level < 1:
+        raise ValueError(f"level={level}: between 0 and 1, such as 0.95.")
+    p, z = count / n, ndtri((1 + level) / 2)
+    middle, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return np.maximum((middle - half) / (1 + z**2 / n), 0), np.minimum((middle + half) / (1 + z**2 / n), 1)
+
+
 def rule_of_three(n: int) -> float:
     """No error in n independent trials: with 95 % confidence the rate is below 3 / n.
 
