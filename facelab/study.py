@@ -18,6 +18,7 @@ photos. The photos of one person succeed or fail together, so intervals draw peo
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -28,6 +29,36 @@ from facelab.datasets import PhotoSet, Templates
 from facelab.errors import DatasetError
 from facelab.metrics import Interval, clopper_pearson, roc, rule_of_three
 from facelab.pipeline import Pipeline
+
+TENNIS = {
+    "women's tour": (
+        "Amelie_Mauresmo",
+        "Anna_Kournikova",
+        "Jennifer_Capriati",
+        "Kim_Clijsters",
+        "Lindsay_Davenport",
+        "Serena_Williams",
+        "Venus_Williams",
+    ),
+    "men's tour": (
+        "Andre_Agassi",
+        "Andy_Roddick",
+        "Carlos_Moya",
+        "David_Nalbandian",
+        "Guillermo_Coria",
+        "James_Blake",
+        "Jiri_Novak",
+        "Juan_Carlos_Ferrero",
+        "Lleyton_Hewitt",
+        "Mark_Philippoussis",
+        "Paradorn_Srichaphan",
+        "Pete_Sampras",
+        "Roger_Federer",
+        "Tim_Henman",
+    ),
+}
+"""LFW's subjects who played professional tennis, by tour: two groups that are on record, so that nobody has
+to be put into one by the look of a photo."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +201,32 @@ class Study:
         drawn = (np.einsum("rk,rk->r", own, times @ shares.T)[pairs > 0]) / pairs[pairs > 0]
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Interval(value, float(low), float(high) if value else rule_of_three(people - 1), 0.95, drawn)
+
+    def group_rate(
+        self,
+        threshold: float,
+        a: Sequence[str],
+        b: Sequence[str] | None = None,
+        resamples: int = 1000,
+        seed: int = 0,
+    ) -> Interval:
+        """The same among some of the subjects: owners of one group, visitors of the other, both ways round.
+
+        a, b  names of subjects, two at least in each; without b, owners and visitors are of one group
+        """
+        groups = [np.array([self.place(name) for name in names]) for names in ((a,) if b is None else (a, b))]
+        shares, random = self.opens(threshold), np.random.default_rng(seed)
+
+        def mean(groups: list[np.ndarray]) -> float:
+            ways = (groups[0], groups[-1]), (groups[-1], groups[0])
+            met = [shares[np.ix_(*way)][way[0][:, None] != way[1]] for way in ways]
+            return float(np.mean(met)) if met[0].size else np.nan  # nan: one person, drawn again and again
+
+        drawn = np.array(
+            [mean([random.choice(group, len(group)) for group in groups]) for _ in range(resamples)]
+        )
+        low, high = np.nanquantile(drawn, [0.025, 0.975])
+        return Interval(mean(groups), float(low), float(high), 0.95, drawn[~np.isnan(drawn)])
 
     def threshold_at(self, rate: float, k: int | None = None) -> float:
         """The largest threshold at which no more than `rate` of the strangers get in, counted as above.

@@ -209,6 +209,26 @@ def test_counting_photos_as_if_independent_is_far_too_sure(lfw_study):
     assert high - low < 0.01
 
 
+def test_rates_of_groups_agree_with_a_loop(crowd):
+    shares = crowd.opens(0.4)
+    women, men = crowd.names[:4], crowd.names[4:9]
+    within = [shares[k, j] for k in range(4) for j in range(4) if k != j]
+    across = [[shares[k, j], shares[j, k]] for k in range(4) for j in range(4, 9)]
+    assert np.mean(within) != pytest.approx(np.mean(across)), "or this would not tell them apart"
+    one, two = crowd.group_rate(0.4, women), crowd.group_rate(0.4, women, men)
+    assert one.value == pytest.approx(np.mean(within))
+    assert two.value == pytest.approx(np.mean(across))
+    assert one.low <= one.value <= one.high
+    assert two.high - two.low > 0
+    assert crowd.group_rate(0.4, crowd.names).value == pytest.approx(crowd.rate(0.4).value)
+
+
+def test_the_tennis_players_are_subjects(lfw_study):
+    tours = study.TENNIS["women's tour"] + study.TENNIS["men's tour"]
+    assert set(tours) <= set(lfw_study.names)
+    assert len(set(tours)) == 21
+
+
 @pytest.mark.parametrize("wanted", [1e-4, 1e-3, 0.2])
 def test_a_threshold_for_a_wanted_rate_is_the_largest(lfw_study, wanted):
     def strangers(threshold):
