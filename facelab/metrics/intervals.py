@@ -73,8 +73,8 @@ def wilson(count, total, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end of Wilson's interval (JASA 1927); scalars or arrays, broadcast.
 
     All p from which count / total lies no more than z standard errors away, so that the ends are, with
-    p̂ = count / total and n = total, (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n). Nearly the
-    exact interval, a little narrower, and written down in one line.
+    p̂ = count / total and n = total, (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n). Close to the
+    exact interval, mostly a little narrower, and written down in one line.
     """
     from scipy.special import ndtri
 
