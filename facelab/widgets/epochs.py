@@ -1,7 +1,6 @@
 """Raw pixels beside two learnt planes, epoch by epoch: what draws together, and what nobody asked to."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,7 +40,11 @@ class Epochs(LiveWidget):
         last = len(runs[0].frames) - 1
         self.rows = np.concatenate([data.fresh, data.unseen])
         self.labels = data.labels[self.rows]
-        self.measured = cache(self._measure)
+        self.measured = {  # all beforehand: a slider has no time for it
+            (run.method, run.seed, epoch): both(frame, data)
+            for run in runs
+            for epoch, frame in enumerate(run.frames)
+        }
         self.epoch = slider("epoch", 0, last, value=last, step=1, tip="0: before the first step of training")
         self.seed = choice("seed", sorted({run.seed for run in runs}), tip="Where the network started")
         self.picture = LivePicture(11.4, 4.3)
@@ -89,14 +92,11 @@ class Epochs(LiveWidget):
         for name, digit in zip(names, self.data.classes, strict=True):
             name.set_position(np.median(points[self.labels == digit], axis=0))
 
-    def _measure(self, method: str, seed: int, epoch: int) -> tuple[float, float]:
-        return both(self.runs[method, seed].frames[epoch], self.data)
-
     def update(self) -> str:
         epoch, seed = self.epoch.value, self.seed.value
         words = []
         for method, clouds in zip(self.methods, self.panels, strict=True):
             self._place(clouds, fitted(self.runs[method, seed].frames[epoch][self.rows]))
-            seen, unseen = self.measured(method, seed, epoch)
+            seen, unseen = self.measured[method, seed, epoch]
             words.append(f"{method}: two learnt digits told apart {seen:.0%}, never learnt {unseen:.0%}")
         return f"Epoch {epoch}, seed {seed}. " + "; ".join(words) + "."
