@@ -182,7 +182,7 @@ class Gallery:
             if self._lock is not None and self._head.end > self._head.hdf5_end:
                 store.rewrite(self.path, self._head, self.about, self._next_id, self._table.columns)
         except GalleryError as error:
-            warnings.warn(f"Nothing is lost, but the gallery was not tidied up: {error}", stacklevel=2)
+            warnings.warn(f"Closed without tidying up: {error}", stacklevel=2)
         finally:
             self._table = self._index = None
             self._release()

@@ -14,6 +14,10 @@ float64 cosine of a template is summed in one fixed order, wherever it lies: equ
 and ties are ties.
 """
 
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -56,7 +60,13 @@ class Index:
         """
         if len(self.vectors) == 0:
             return [(np.empty(0, np.int64), np.empty(0))] * len(probes)
-        group = len(probes) if score == "max" else max(1, _PEOPLE_AT_ONCE // len(self._groups()[0]))
+        group = max(1, len(probes))
+        if score == "mean":
+            people = len(self._groups()[0])
+            if people == len(self.vectors):
+                score = "max"  # one template each: the mean is the largest
+            else:
+                group = max(1, _PEOPLE_AT_ONCE // people)
         return [
             answer
             for start in range(0, len(probes), group)
@@ -94,17 +104,19 @@ class Index:
         count, total = len(probes), len(self._on_device)
         maxima = probes.new_empty(count, -(-total // BLOCK))
         for start, end, cosines in self._pass(probes):
-            whole = (end - start) // BLOCK
-            first = start // BLOCK
+            whole, first = (end - start) // BLOCK, start // BLOCK
             blocks = cosines[: whole * BLOCK].view(whole, BLOCK, count)
-            torch.amax(blocks.permute(2, 0, 1), dim=2, out=maxima[:, first : first + whole])
+            maxima[:, first : first + whole] = blocks.amax(dim=1).T
             if whole * BLOCK < end - start:
                 maxima[:, -1] = cosines[whole * BLOCK :].amax(dim=0)
         return maxima
 
-    def _pass(self, probes: Tensor):
+    def _pass(self, probes: Tensor) -> Iterator[tuple[int, int, Tensor]]:
         """(start, end, (end − start, B) cosines) through all templates; `start` is a multiple of BLOCK."""
         total, kind = len(self._on_device), self._on_device.device.type
+        if kind == "cpu" and len(probes) == 1:
+            yield 0, total, torch.from_numpy(_products(self.vectors, probes[0].numpy()))[:, None]
+            return
         step = max(BLOCK, _COSINES_AT_ONCE.get(kind, 2**20) // len(probes) // BLOCK * BLOCK)
         buffer = probes.new_empty(min(step, total), len(probes))
         for start in range(0, total, step):
@@ -141,8 +153,9 @@ class Index:
         ids, order, starts, counts = self._groups()
         rows = np.concatenate([order[starts[p] : starts[p] + counts[p]] for p in people])
         ends = np.cumsum(counts[people])
-        sums = np.add.reduceat(self._cosines(rows, probe), ends - counts[people])
-        return ids[people], sums / counts[people]
+        own = np.split(self._cosines(rows, probe), ends[:-1])
+        # fsum rounds once, so the order of somebody's templates does not show in the last digit.
+        return ids[people], np.array([math.fsum(some) / len(some) for some in own])
 
     # ------------------------------------------------------------------
 
@@ -156,6 +169,21 @@ def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
     vectors, probe = vectors.astype(np.float64), probe.astype(np.float64)
     norms = np.sqrt((vectors * vectors).sum(axis=1) * (probe * probe).sum())
     return (vectors * probe).sum(axis=1) / norms
+
+
+def _products(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
+    """(N,) float32: vectors · probe, in as many threads as torch would take. NumPy's own loop was measured to
+    read memory three times as fast as torch's matrix-vector product."""
+    out = np.empty(len(vectors), np.float32)
+    parts = torch.get_num_threads() if vectors.size > 2**20 else 1
+    ends = np.linspace(0, len(vectors), parts + 1).astype(int)
+
+    def part(start: int, end: int) -> None:
+        np.einsum("nd,d->n", vectors[start:end], probe, out=out[start:end])
+
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(part, ends[:-1], ends[1:]))
+    return out
 
 
 def margin(dimension: int) -> float:

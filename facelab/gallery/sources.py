@@ -16,6 +16,7 @@ from torch import Tensor
 
 from facelab.detect import Face
 from facelab.errors import GalleryError
+from facelab.gallery.columns import UNIT_TOLERANCE
 from facelab.images import name_of
 from facelab.pipeline import SIDE, Pipeline
 
@@ -33,7 +34,10 @@ class Seen:
 
 
 def unit(vectors: Any, dimension: int) -> np.ndarray:
-    """(N, D) float32 of unit norm. Raises GalleryError for another dimension, for NaN, infinity or zeros."""
+    """(N, D) float32 of unit norm; vectors that have it already are kept to the bit.
+
+    Raises GalleryError for another dimension, for NaN, infinity or zeros.
+    """
     vectors = np.asarray(vectors)
     if vectors.ndim != 2 or vectors.shape[1] != dimension or vectors.dtype.kind not in "fiu":
         raise GalleryError(
@@ -50,8 +54,10 @@ def unit(vectors: Any, dimension: int) -> np.ndarray:
                 f"vector {start + bad[0]} is all zeros, or holds NaN or infinity: it has no direction. None "
                 "of them was taken."
             )
-        some /= largest  # squares of large numbers overflow
-        units[start : start + 65_536] = some / np.linalg.norm(some, axis=1, keepdims=True)
+        scaled = some / largest  # squares of large numbers overflow
+        norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+        already = np.abs(largest * norms - 1) <= UNIT_TOLERANCE / 10
+        units[start : start + 65_536] = np.where(already, some, scaled / norms)
     return units
 
 

@@ -141,7 +141,7 @@ def _read_head(path: Path, file) -> Head:
     two
     halves is read again."""
     for attempt in range(5):
-        time.sleep(0.01 * attempt)
+        time.sleep(0.002 * attempt)
         file.seek(0)
         header = file.read(HEADER)
         fields, check = header[: _FIELDS.size], header[_FIELDS.size : _FIELDS.size + 32]
@@ -436,6 +436,6 @@ def writing(path: Path):
         yield
     except OSError as error:
         raise GalleryError(
-            f"{path}: cannot be written ({error.strerror or error}). What it held before is still there. "
+            f"{path}: cannot be written ({error.strerror or error}). The file itself is whole. "
             "Is the folder writable, and the disk not full?"
         ) from error
