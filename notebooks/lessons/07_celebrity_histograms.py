@@ -8,9 +8,9 @@
 # %% [markdown]
 # # 07 · Who could unlock whose phone?
 #
-# The Korean slides end with an experiment and a wish. Kang Hyung-wook, Park Wan-kyu and Simu Liu: three men
-# whom the internet takes for one another. For each a **mean vector** (평균 벡터, 平均ベクトル), for each a
-# histogram of the distance from it to all photos, and then: *"이 사람들 서로 페이스아이디 해제 되는지
+# The Korean slides end with an experiment and a wish. The people are Kang Hyung-wook, Park Wan-kyu and Simu
+# Liu. For each a **mean vector** (평균 벡터, 平均ベクトル), for each a histogram of the distance from it to
+# all photos, the correlation of the three, and then: *"이 사람들 서로 페이스아이디 해제 되는지
 # 궁금하다 누가 자리 좀 마련해주세요"*, "I wonder whether they could unlock each other's Face ID; would
 # somebody please bring them together?"
 #
@@ -367,14 +367,14 @@ print(f"{np.sum(people > chance.max())} pairs of people are nearer than any two 
 
 # %% [markdown]
 # **Surprise: hardly any structure.** A good network spreads people over its space almost as evenly as chance
-# would; that is what its training rewards. What it leaves is a *tail* of a few pairs, and false matches live
-# in the tail, nowhere else.
+# would; that is what its training rewards. What it leaves is a *tail* of a few pairs, and that is where false
+# matches live.
 #
-# Who is in it? The network's view, not ours: distance here says nothing about how alike two people look to
-# you. But one thing in the list of six is hard to overlook: a pair is two women or two men, and often of one
-# trade. LFW has no labels for groups, and guessing them from faces or names is what this course does not do.
-# One thing is on record, though: who played tennis on the women's tour and who on the men's. How often does
-# a phone open for a colleague?
+# Who is in it? That is the network's view: a distance says nothing about how alike two people look to you.
+# But these are public figures, and what is on record about the six pairs is hard to overlook: each is two
+# women or two men, and each shares a profession. Does the network see groups? LFW has no labels for them, and
+# guessing them from faces is what this course does not do. One grouping needs no guess: who played tennis on
+# the women's tour, and who on the men's. How often does a phone open for a colleague?
 
 # %%
 women, men = fl.study.TENNIS["women's tour"], fl.study.TENNIS["men's tour"]
@@ -383,11 +383,12 @@ print(f"among {len(men)} men: ", of_1000(study.group_rate(threshold, men)))
 print("across the two:", of_1000(study.group_rate(threshold, women, men)))
 
 # %% [markdown]
-# Sixty times the promised rate among the women, seven times among the men, twice across. And now look at the
-# intervals: from 0 in all three. One pair of sisters makes half of the first number; had they taken up chess,
-# it would not be there. **21 people cannot prove it.** That false matches fall mostly between people of one
-# sex, one age and one origin was shown where there was the data for it (Howard and others, 2019; NIST, 2019,
-# on millions of photos). LFW's makers say themselves that theirs is not enough.
+# Sixty times the promised rate among the women, seven times among the men, two and a half times across. And
+# now look at the intervals: from 0 in all three. One pair of sisters makes two thirds of the first number;
+# had they taken up chess, most of it would not be there. **21 people cannot prove it.** That false matches
+# fall mostly between people of one sex, one age and one origin was shown where there was the data for it
+# (Howard and others, 2019; NIST, 2019, on millions of photos). LFW's makers say themselves that theirs is
+# not enough.
 #
 # What follows even so: a stranger drawn from *everybody* is an easy opponent. Whoever stands beside you with
 # your phone in hand (a sister, a colleague) is not drawn from everybody.
@@ -485,7 +486,7 @@ print(f"correlation of the two halves: {np.corrcoef(first, second)[0, 1]:.1f}")
 # About half: some of it is chance, some of it belongs to the phone's owner. Doddington and others (1998) gave
 # the kinds names from the farm: *sheep* are told apart easily, *goats* are locked out, *lambs* have phones
 # that open for many, *wolves* open many phones. One warning: that is a fact about an owner **in this
-# network's space**. In another network other people are lambs.
+# network's space**. Another network may have other lambs.
 #
 # ### One's lock, another's open door
 #
@@ -522,8 +523,9 @@ print(f"{chance.mean():.0%} of strangers; 1 − 0.999¹⁵⁸ = {1 - 0.999**158:
 #
 # Apple says of Face ID: a random person opens your phone with a probability below 1 in 1,000,000. (It uses
 # depth and infrared, on a person who is there; nothing here says anything about it.) How many strangers
-# would one have to try at one phone to say so? The kindest case: **none** of them gets in. Then the rule of
-# three (lesson 06) bounds the rate.
+# would one have to try at one phone to say so? Take the kindest case: **none** of $n$ strangers gets in. Were
+# the rate $3/n$, that would happen with probability $(1 - 3/n)^n \approx e^{-3} = 0.05$. So with 95 %
+# confidence the rate is below $3/n$: the **rule of three**.
 #
 # ### Exercise 07.4 · One in a million
 #
@@ -547,7 +549,7 @@ print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_o
 #
 # > In this network's space, at a threshold that lets 1.0 of 1,000 strangers from LFW into a phone drawn at
 # > random (95 %: 0.9 to 1.1), single phones let in from next to none to 3.3 (2.0 to 5.2) of 1,000; and of the
-# > photos of two pairs of siblings nine in ten open the other's phone.
+# > photos of two pairs of siblings nine in ten or more open the other's phone.
 #
 # And what it does *not* say. LFW shows press photos of public figures: mostly men, mostly from North America
 # and Europe, few old people, hardly a child. Rates are of *its* strangers. It says to whom the errors fall
@@ -568,7 +570,8 @@ print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_o
 #
 # Photos without a face, broken files and second copies are left out and named; of several faces the largest
 # counts; who has too few photos becomes a stranger. LFW's people join in as further strangers, since the
-# vectors come from the same pipeline.
+# vectors come from the same pipeline. (Whoever is among LFW's 158 too is taken out of the strangers, if the
+# name is spelt the same way; under another spelling you will see a "stranger" open the phone every time.)
 #
 # **Privacy.** Everything stays in this notebook's memory. But a face vector is personal data, of celebrities
 # too: use photos that you may use, don't store the notebook with their outputs, and do this to *friends* only
