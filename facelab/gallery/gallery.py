@@ -298,7 +298,7 @@ class Gallery:
         seen, _ = look(faces, self.about.dimension, lambda: self.pipeline, face)
         if not seen:
             raise GalleryError(f"{who}: an empty list enrols nobody. Give a photo, a crop or a vector.")
-        for note in (note for one in seen for note in one.notes):
+        for note in (note for one in seen for note in one.notes if face is None):
             warnings.warn(note, stacklevel=3)
         return np.stack([one.vector for one in seen])
 
