@@ -174,8 +174,8 @@ class Study:
         or Clopper and Pearson's with each stranger as one trial, whichever reaches farther. (A share between
         0 and 1 varies no more than a yes or no with the same mean, so the latter is safe.)
         """
+        strangers = self.strangers
         shares, times = self._others(self.opens(threshold)), self._draws(resamples, seed)
-        strangers = len(self.counts) - 1
         hits, tries = times @ shares.T, len(self.counts) - times[:, : len(self.names)]
         intervals = []
         for k, value in enumerate(shares.sum(axis=1) / strangers):
@@ -193,14 +193,14 @@ class Study:
         Each resample draws people once, as owners and as strangers; one without any owner is left out.
         Where no phone opens at all, the upper end is the rule of three over the strangers.
         """
+        strangers, owners = self.strangers, len(self.names)
         shares, times = self._others(self.opens(threshold)), self._draws(resamples, seed)
-        owners, people = shares.shape
-        value = float(shares.sum() / (owners * (people - 1)))
+        value = float(shares.sum() / (owners * strangers))
         own = times[:, :owners]
         pairs = own.sum(axis=1) * times.sum(axis=1) - (own**2).sum(axis=1)
         drawn = (np.einsum("rk,rk->r", own, times @ shares.T)[pairs > 0]) / pairs[pairs > 0]
         low, high = np.quantile(drawn, [0.025, 0.975])
-        return Interval(value, float(low), float(high) if value else rule_of_three(people - 1), 0.95, drawn)
+        return Interval(value, float(low), float(high) if value else rule_of_three(strangers), 0.95, drawn)
 
     def group_rate(
         self,
@@ -241,10 +241,20 @@ class Study:
         strange = self.person != phones[:, None]
         order = np.argsort(near := self._with_itself[phones][strange], kind="stable")
         weights = np.broadcast_to(1 / self.counts[self.person], strange.shape)[strange][order]
-        inside = np.cumsum(weights) / (len(phones) * (len(self.counts) - 1))
+        inside = np.cumsum(weights) / (len(phones) * self.strangers)
         first = int(np.argmax(inside > rate + 1e-12))  # the nearest one who must stay outside
         before = near[order[first - 1]] if first else 0.0
         return float(before / 2 + near[order[first]] / 2)
+
+    @property
+    def strangers(self) -> int:
+        """How many people there are to try a phone: all but its owner. Raises DatasetError for nobody."""
+        if len(self.counts) < 2:
+            raise DatasetError(
+                f"Nobody but {self.names[0]} is in this study, so no stranger can try that phone: add "
+                "people, or join it with LFW's: `study.joined(of_templates(fl.datasets.lfw_templates()))`."
+            )
+        return len(self.counts) - 1
 
     def _others(self, table: np.ndarray) -> np.ndarray:
         """The table (K, P) with 0 where a phone meets its owner."""
@@ -254,13 +264,7 @@ class Study:
 
     def _draws(self, resamples: int, seed: int) -> np.ndarray:
         """(resamples, P): how often each person is drawn, P draws with replacement."""
-        people = len(self.counts)
-        if people < 2:
-            raise DatasetError(
-                f"Nobody but {self.names[0]} is in this study, so no stranger can try that phone: add "
-                "people, or join it with LFW's: `study.joined(of_templates(fl.datasets.lfw_templates()))`."
-            )
-        random = np.random.default_rng(seed)
+        people, random = len(self.counts), np.random.default_rng(seed)
         draws = (random.integers(people, size=people) for _ in range(resamples))
         return np.stack([np.bincount(drawn, minlength=people) for drawn in draws]).astype(float)
 

@@ -247,9 +247,17 @@ def test_a_threshold_for_a_wanted_rate_is_the_largest(lfw_study, wanted):
         assert rate(float(next_one)) > wanted
 
 
+def test_a_threshold_by_hand(small):
+    # At Ann's phone Bob's photos lie at 90° and 110°, the stranger's at 40°: a half is reached at 40°.
+    assert small.threshold_at(0.5, 0) == pytest.approx(1 - (cosine(40) + cosine(90)) / 2)
+    assert small.threshold_at(0.49, 0) == pytest.approx((1 - cosine(40)) / 2)
+    with pytest.raises(ValueError, match="rate=0"):
+        small.threshold_at(0)
+
+
 def test_a_lone_subject_needs_strangers():
     alone = made(["Ann"], angles(0, 10), [0, 0])
-    for ask in (alone.rate, alone.phone_rates):
+    for ask in (alone.rate, alone.phone_rates, alone.threshold_at):
         with pytest.raises(DatasetError, match="Nobody but Ann"):
             ask(0.5)
 
