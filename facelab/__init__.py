@@ -2,7 +2,8 @@
 
 The rooms of the package, in the order in which a photo passes through them:
 `images` → `weights` → `detect` → `align` → `embed` → `pipeline` → `metrics`, `datasets` → `gallery`;
-beside them `losses` and `training`; last, importing all, `plots`, `widgets`, `cli`.
+beside them `losses` and `training`, and on top of the data `evaluation` and `study`; last, importing all,
+`plots`, `widgets`, `exercises`, `cli`.
 
 `fl.detect`, `fl.align` and `fl.embed` are functions. The rooms of the same names are reached by
 `from facelab.align import warp`, never by `import facelab.align as …`.
@@ -52,6 +53,7 @@ _ROOMS = (
     "calibration",
     "datasets",
     "errors",
+    "evaluation",
     "exercises",
     "gallery",
     "losses",

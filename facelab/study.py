@@ -17,7 +17,6 @@ photos. The photos of one person succeed or fail together, so intervals draw peo
 (`facelab.metrics.bootstrap_identities` says more), and are never narrower than the exact binomial one.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -25,7 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
-from facelab.datasets import PhotoSet, Templates
+from facelab.datasets import PhotoSet, Templates, embedded
 from facelab.errors import DatasetError
 from facelab.metrics import Interval, clopper_pearson, roc, rule_of_three
 from facelab.pipeline import Pipeline
@@ -335,54 +334,27 @@ def of_photos(photos: PhotoSet, pipe: Pipeline | None = None, least: int = 3) ->
     least  photos that a subject needs, 2 or more; who has fewer is no subject, but a stranger at the others'
            phones
 
-    Of several faces in a photo the largest is taken. Photos without a face, files that cannot be read and
-    second copies are left out: a copy that stayed in the mean would make leaving its twin out pointless. The
-    same photo under two names is left out everywhere, since at least one of the names is wrong. All of this
-    is in the notes. Raises DatasetError when no subject is left.
+    What `fl.datasets.embedded` leaves out and chooses (photos without a face, second copies, the same photo
+    under two names, the largest of several faces) is in the notes. A copy that stayed in the mean would make
+    leaving its twin out pointless. Raises DatasetError when no subject is left.
     """
     if least < 2:
         raise ValueError(f"least={least}: a subject needs two photos, one to leave out and one to stay.")
-    pipe = pipe or Pipeline()
-    notes = [f"{path}: skipped, {reason}." for path, reason in photos.skipped]
-    usable = _without_copies(photos, notes)
-    rows, vectors = [], []
-    for row, result in zip(usable, pipe([photos.paths[row] for row in usable]), strict=True):
-        if result.error is not None:
-            notes.append(f"Left out: {result.error}")
-            continue
-        if len(result.faces) > 1:
-            notes.append(f"{result.path}: {len(result.faces)} faces, the largest was taken.")
-        rows.append(row)
-        vectors.append(result.vectors[0])
-    identity = photos.identity[rows]
-    counts = np.bincount(identity, minlength=len(photos.names))
-    for name, count in zip(photos.names, counts.tolist(), strict=True):
-        if count < least:
+    seen = embedded(photos, pipe)
+    notes = list(seen.notes)
+    counts = dict(zip(seen.names, np.bincount(seen.identity).tolist(), strict=True))
+    for name in photos.names:
+        if (count := counts.get(name, 0)) < least:
             notes.append(f"{name}: {count} usable photo{'s' * (count != 1)}, {least} are needed: no subject.")
-    subjects = {person: photos.names[person] for person in np.flatnonzero(counts >= least)}
+    subjects = {person: name for person, name in enumerate(seen.names) if counts[name] >= least}
     if not subjects:
         raise DatasetError(
             f"{photos.root}: nobody has the {least} usable photos that a subject needs.\n" + "\n".join(notes)
         )
-    return _arranged(subjects, np.stack(vectors), identity, photos.number[rows], pipe.config, notes)
-
-
-def _without_copies(photos: PhotoSet, notes: list[str]) -> list[int]:
-    """The rows of a set of photos, each picture once; what is left out is added to the notes."""
-    row_of = {path: row for row, path in enumerate(photos.paths)}
-    dropped = set()
-    for group in photos.duplicates:
-        by_person = defaultdict(list)
-        for path in group:
-            by_person[photos.names[photos.identity[row_of[path]]]].append(path)
-        names = " and ".join(by_person)
-        if len(by_person) > 1:
-            dropped.update(group)
-            notes.append(f"{', '.join(map(str, group))}: one photo under the names {names}, left out.")
-        else:
-            dropped.update(group[1:])
-            notes.append(f"{', '.join(map(str, group[1:]))}: left out, the same as {group[0]}.")
-    return [row for path, row in row_of.items() if path not in dropped]
+    number = {str(path): int(count) for path, count in zip(photos.paths, photos.number, strict=True)}
+    return _arranged(
+        subjects, seen.vectors, seen.identity, [number[path] for path in seen.paths], seen.config, notes
+    )
 
 
 def _arranged(subjects: dict[int, str], vectors, identity, number, config: str, notes: list[str]) -> Study:

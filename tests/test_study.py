@@ -332,7 +332,7 @@ def test_what_a_folder_holds_besides_is_reported(women):
         "both.png: 2 faces",
         "wall.png: yunet found no face",
         "broken.jpg",
-        "again.png: left out, the same as",
+        "again.png: the same photo, taken once",
         "one photo under the names Collins and 그레이스 Hopper",
         "Once: 1 usable photo, 3 are needed",
     ):

@@ -21,6 +21,7 @@ from matplotlib.patches import Circle
 
 from facelab.datasets import Templates
 from facelab.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+from facelab.study import plain
 from facelab.widgets.base import LivePicture, StillPicture
 
 LIMIT = 1.2  # the dial's rim, as a cosine distance
@@ -127,11 +128,6 @@ def flatten(vectors: np.ndarray, projection: str) -> np.ndarray:
             flat = umap.UMAP(metric="cosine", random_state=0, n_jobs=1).fit_transform(vectors)
     low, high = flat.min(axis=0), flat.max(axis=0)
     return (flat - (low + high) / 2) * (1.84 / float((high - low).max()))
-
-
-def plain(name: str) -> str:
-    """`Roh_Moo-hyun` → `Roh Moo-hyun`."""
-    return name.replace("_", " ")
 
 
 # ---- the widget --------------------------------------------------------------------------------------------
