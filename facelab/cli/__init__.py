@@ -1,12 +1,12 @@
 """The command line: `facelab --help`.
 
-Exit status: 0 done (verify: the same person), 1 (verify only) different people, 2 it could not be done and
-one line on standard error says why.
+Exit status: 0 done (verify: the same person; identify: somebody known), 1 (those two only) different people
+or a stranger, 2 it could not be done and one line on standard error says why.
 """
 
 import typer
 
-from facelab.cli import benchmark, data, weights
+from facelab.cli import benchmark, data, gallery, weights
 from facelab.cli.calibrate import calibrate
 from facelab.cli.common import Errors
 from facelab.cli.health import doctor
@@ -23,6 +23,7 @@ app.command()(verify)
 app.command()(embed)
 app.command()(calibrate)
 app.command()(doctor)
+app.add_typer(gallery.app, name="gallery")
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")

@@ -155,17 +155,12 @@ class Table:
         start = ends[row - 1] if row else 0
         return self._columns["people"].rows[start : ends[row]].tobytes()
 
-    def without(self, person: int) -> Columns:
-        """Everything but one person."""
-        now, row = self.columns, self.row(person)
-        start, end = self._ends.rows[row] - len(self.line(row)), self._ends.rows[row]
-        keep = now.person != person
-        return Columns(
-            np.delete(now.ids, row),
-            np.delete(now.people, slice(start, end)),
-            now.person[keep],
-            now.vectors[keep],
-        )
+    def without(self, people: list[int]) -> Columns:
+        """Everything but some people."""
+        now = self.columns
+        keep, keep_rows = ~np.isin(now.ids, people), ~np.isin(now.person, people)
+        keep_text = np.repeat(keep, np.diff(self._ends.rows, prepend=0))
+        return Columns(now.ids[keep], now.people[keep_text], now.person[keep_rows], now.vectors[keep_rows])
 
     def with_line(self, person: int, text: bytes) -> Columns:
         """Everything, with another line for one person."""

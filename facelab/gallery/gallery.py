@@ -76,7 +76,9 @@ class Match:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        verdict, sign = ("a stranger", ">") if self.id is None else (f"{self.name} (id {self.id})", "≤")
+        verdict, sign = (
+            ("a stranger", ">") if self.id is None else (f"{shown(self.name)} (id {self.id})", "≤")
+        )
         worth = f"FPIR {self.fpir}" if self.fpir is not None else "threshold not calibrated"
         lines = [f"{verdict}: distance {self.distance:.4f} {sign} threshold {self.threshold:.4f} ({worth})"]
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
@@ -393,17 +395,18 @@ class Gallery:
             _, metadata = self._entry(self._row(id))
             self._rewrite(self._now.with_line(id, line(name, metadata)), self._next_id)
 
-    def delete(self, id: int) -> None:
-        """Somebody is forgotten: name, metadata and templates are gone from the file when this returns.
+    def delete(self, *ids: int) -> None:
+        """People are forgotten: names, metadata and templates are gone from the file when this returns.
 
         What the file system keeps of the file before (snapshots, backups, blocks not yet overwritten) is out
-        of
-        reach. Raises GalleryError for an id that nobody has.
+        of reach. Raises GalleryError for an id that nobody has, and then forgets nobody.
         """
         with self._mutex:
             self._writable()
-            self._row(id)
-            self._rewrite(self._now.without(id), self._next_id)
+            for id in ids:
+                self._row(id)
+            if ids:
+                self._rewrite(self._now.without(list(ids)), self._next_id)
 
     def clear(self) -> None:
         """Everybody is forgotten. Their ids are not given again."""
@@ -502,6 +505,11 @@ class Gallery:
         with self._mutex:
             ids = self._add(lines, owner, vectors)
         return {person.group: id for person, id in zip(people, ids, strict=True)}
+
+
+def shown(name: str) -> str:
+    """A name as it may be printed: line breaks, and what steers a terminal, as escapes."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def _about(pipeline: Pipeline | None, embedder: str | None, dimension: int | None) -> About | None:
