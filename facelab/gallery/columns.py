@@ -72,13 +72,16 @@ class Columns:
                 raise ValueError("a vector has not unit norm")
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def line(name: str, metadata: dict) -> bytes:
     """A person as one line. Raises GalleryError for what JSON cannot hold."""
     if not isinstance(name, str) or not name:
         raise GalleryError(f"name={name!r}: a name is a string of at least one character.")
     try:
-        text = json.dumps({"name": name, "metadata": metadata}, ensure_ascii=False, allow_nan=False)
-        if json.loads(text)["metadata"] != metadata:
+        text = _ENCODE({"name": name, "metadata": metadata})
+        if metadata and json.loads(text)["metadata"] != metadata:
             raise ValueError("it would be read back as something else")
     except (TypeError, ValueError, RecursionError) as error:
         raise GalleryError(

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from facelab.gallery.columns import UNIT_TOLERANCE
 
-BLOCK = 32
+BLOCK = 16
 """Templates whose largest cosine is kept. Smaller ones cost memory in step 1, larger ones work in step 2."""
 
 SCORES = ("max", "mean")
@@ -82,7 +82,7 @@ class Index:
         }[score]
         bounds = bounds(on_device)  # (B, blocks or people)
         most = bounds.shape[1]
-        count = min(max(16, 2 * k), most)
+        count = min(k + 3, most)
         values, promising = (part.cpu().numpy() for part in bounds.topk(min(count + 1, most)))
         slack = margin(self.vectors.shape[1])
         answers = []
@@ -175,14 +175,17 @@ def _products(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
     """(N,) float32: vectors · probe, in as many threads as torch would take. NumPy's own loop was measured to
     read memory three times as fast as torch's matrix-vector product."""
     out = np.empty(len(vectors), np.float32)
-    parts = torch.get_num_threads() if vectors.size > 2**20 else 1
-    ends = np.linspace(0, len(vectors), parts + 1).astype(int)
 
     def part(start: int, end: int) -> None:
         np.einsum("nd,d->n", vectors[start:end], probe, out=out[start:end])
 
-    with ThreadPoolExecutor(parts) as pool:
-        list(pool.map(part, ends[:-1], ends[1:]))
+    parts = torch.get_num_threads() if vectors.size > 2**20 else 1
+    ends = np.linspace(0, len(vectors), parts + 1).astype(int)
+    if parts == 1:
+        part(0, len(vectors))
+    else:
+        with ThreadPoolExecutor(parts) as pool:
+            list(pool.map(part, ends[:-1], ends[1:]))
     return out
 
 

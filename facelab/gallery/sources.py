@@ -45,8 +45,8 @@ def unit(vectors: Any, dimension: int) -> np.ndarray:
             f"{dimension} numbers a face."
         )
     units = np.empty(vectors.shape, np.float32)
-    for start in range(0, len(vectors), 65_536):  # a million of them need no float64 copy
-        some = vectors[start : start + 65_536].astype(np.float64)
+    for start in range(0, len(vectors), 4096):  # a million of them need no float64 copy
+        some = vectors[start : start + 4096].astype(np.float64)
         largest = np.abs(some).max(axis=1, keepdims=True)
         bad = np.flatnonzero(~(np.isfinite(largest) & (largest > 0)))
         if len(bad):
@@ -57,7 +57,7 @@ def unit(vectors: Any, dimension: int) -> np.ndarray:
         scaled = some / largest  # squares of large numbers overflow
         norms = np.linalg.norm(scaled, axis=1, keepdims=True)
         already = np.abs(largest * norms - 1) <= UNIT_TOLERANCE / 10
-        units[start : start + 65_536] = np.where(already, some, scaled / norms)
+        units[start : start + 4096] = np.where(already, some, scaled / norms)
     return units
 
 
