@@ -39,12 +39,13 @@ class OpenSet(LiveWidget):
     probes     (P, D) new vectors of the first P of them, P ≥ sizes[0]
     strangers  (S, D) vectors of people who are not among them
     sizes      how many are enrolled, ascending, at most N
+    people     how many are enrolled to begin with
     value      where the threshold starts
 
     tpir, fnir, fpir, tnir  at the threshold and the size shown
     """
 
-    title = "Who gets a name?"
+    title = "A threshold and a growing gallery"
 
     def __init__(
         self,
@@ -52,7 +53,9 @@ class OpenSet(LiveWidget):
         probes: np.ndarray,
         strangers: np.ndarray,
         sizes: tuple[int, ...] = (10, 30, 100, 300, 1000, 3000, 5000),
-        value: float = 0.64,
+        *,
+        people: int = 100,
+        value: float = 0.645,
     ):
         self.grid = np.round(np.arange(LOW, HIGH + STEP / 2, STEP), 3)
         self.sizes = {size: self._measure(gallery[:size], probes[:size], strangers) for size in sizes}
@@ -61,6 +64,7 @@ class OpenSet(LiveWidget):
         )
         self.size = widgets.SelectionSlider(
             options=[(f"{size:,}", size) for size in sizes],
+            value=people,
             description="people enrolled",
             tooltip="How many people are in the gallery",
             style=LABEL,
