@@ -67,8 +67,7 @@ def p_value(wrong_a, wrong_b, pairs: int):
 
 def differences(benchmark: str, times: int = 1) -> dict[tuple[str, str], float]:
     """The p value of every two rows, as if the test had had `times` as many pairs."""
-    rows, pairs = reported(benchmark), PAIRS[benchmark] * times
-    return {
-        (a.method, b.method): float(p_value(a.wrong(benchmark) * times, b.wrong(benchmark) * times, pairs))
-        for a, b in combinations(rows, 2)
-    }
+    rows = reported(benchmark)
+    names = combinations([paper.method for paper in rows], 2)
+    a, b = np.array(list(combinations([paper.wrong(benchmark) * times for paper in rows], 2))).T
+    return dict(zip(names, p_value(a, b, PAIRS[benchmark] * times).tolist(), strict=True))

@@ -24,7 +24,7 @@ class Papers(LiveWidget):
     def __init__(self):
         self.benchmark = choice("benchmark", list(PAIRS), tip="LFW: 6,000 pairs; YouTube Faces: 5,000")
         self.size = slider("size of the test (times)", 1, MOST, value=1, step=1, tip="1: as it is")
-        self.strict = tick("all looked at at once", tip="Divide the 5 % by the number of differences")
+        self.strict = tick("corrected for looking at all", tip="The 5 % divided by the number of differences")
         self.picture = LivePicture(9.6, 4.6)
         with self.picture.styled():
             self.axes = self.picture.figure.add_subplot()
@@ -50,8 +50,11 @@ class Papers(LiveWidget):
 
     @property
     def real(self) -> int:
-        found = np.array(list(differences(self.benchmark.value, self.size.value).values()))
-        return int((found < 0.05 / (len(found) if self.strict.value else 1)).sum())
+        return self._count(differences(self.benchmark.value, self.size.value))
+
+    def _count(self, found: dict) -> int:
+        level = 0.05 / (len(found) if self.strict.value else 1)
+        return sum(chance < level for chance in found.values())
 
     def update(self) -> str:
         if self._drawn != self.benchmark.value:
@@ -68,7 +71,7 @@ class Papers(LiveWidget):
         chance = found[first, second]
         allowed = "5 % shared among all differences" if self.strict.value else "5 %"
         return (
-            f"{pairs:,} pairs. Of {len(found)} differences between two rows, {self.real} are larger than "
-            f"chance makes them ({allowed}). {first} against {second}: two equally good methods would "
+            f"{pairs:,} pairs. Of {len(found)} differences between two rows, {self._count(found)} are larger "
+            f"than chance makes them ({allowed}). {first} against {second}: two equally good methods would "
             f"differ so much with probability {chance:.2g}."
         )

@@ -107,7 +107,7 @@ class Rates(LiveWidget):
 
     def _draw_table(self) -> None:
         """Rows: what is true. Columns: what was decided. The errors have the histograms' colours."""
-        self.table.set(xlim=(-0.25, 2), ylim=(2.9, 0))
+        self.table.set(xlim=(-0.25, 2.03), ylim=(2.9, 0))
         self.table.set_axis_off()
         self.numbers = []
         for x, head in enumerate(("accepted", "rejected")):

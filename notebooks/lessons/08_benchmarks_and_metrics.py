@@ -395,7 +395,7 @@ exercises.check("08.4", interval)
 # Now all of them at once. Things to find out:
 #
 # - How many times larger would LFW have to be before ArcFace and CosFace come apart?
-# - Tick *all looked at at once*. Why must a difference be larger when 66 of them are looked at?
+# - Tick *corrected for looking at all*. Why must a difference be larger when 66 of them are looked at?
 # - On YTF: is CosFace better than VGG Face? And how did VGG Face, next to last on LFW, come to be third?
 
 # %%
@@ -428,9 +428,9 @@ papers.reset()
 # wrong, and see a little more; no paper prints that.) Three more reasons for care, which no interval covers:
 #
 # - **The labels.** LFW has people under two names and photos under a wrong one. When ten pairs are left,
-#   some of those ten are LFW's mistakes: the last tenth of a per cent measures who agrees with them.
-# - **The training photos.** From 0.2 to 200 million, from different sources, and nobody checked whether
-#   people of LFW are among them (*subject-independent* was the word in lesson 00). The table compares whole
+#   some of the ten may be LFW's own mistakes, and the last tenth of a per cent measures who agrees with them.
+# - **The training photos.** From 0.2 to 200 million, from different sources, and the table does not say
+#   whether people of LFW are among them (*subject-independent* was the word in lesson 00). It compares whole
 #   systems, not losses.
 # - **The choice.** Twelve papers, each after many runs, report the best. The best of many lucky runs is
 #   luckier.
