@@ -58,7 +58,7 @@ def look(path: str | PathLike) -> Node:
 
     path = Path(path)
     size = path.stat().st_size
-    with h5py.File(path, "r", locking=False) as file:
+    with h5py.File(path, "r") as file:
         return _group(file, path.name, f"a file of {size:,} bytes", (), itertools.count())
 
 
@@ -279,7 +279,7 @@ class Hdf5Tree(StillPicture, widgets.VBox):
     def still_png(self) -> bytes:
         rows = [drawable(row) for row in str(self).splitlines()]
         rows = rows[:40] + ["…"] * (len(rows) > 40)
-        picture = LivePicture(9.2, 0.27 * len(rows) + 0.2, layout="none")
+        picture = LivePicture(9.0, 0.27 * len(rows) + 0.2, layout="none")
         for number, row in enumerate(rows):
             y = 1 - (number + 0.7) / (len(rows) + 0.5)
             picture.figure.text(0.01, y, row, family=FONT, fontsize=12, color=BLACK, parse_math=False)
