@@ -104,11 +104,16 @@ def _photos_to_name_rows() -> LFW:
 def scored_photos(
     protocol: str, pipe: Pipeline, photos: LFW | None = None, *, limit: int | None = None
 ) -> Scored:
-    """The pairs from LFW's JPEGs, each photo once through the pipeline (made with faces="central": LFW's
-    photos are centred on whom they are named after).
+    """The pairs from LFW's JPEGs, each photo once through the pipeline.
 
+    pipe   made with faces="central": LFW's photos are centred on whom they are named after, and the largest
+           face may be somebody else's. Raises ValueError otherwise
     limit  so many pairs only, evenly from all folds, for a quick look
     """
+    if pipe.faces != "central":
+        raise ValueError(
+            f'faces={pipe.faces!r}: LFW means the face in the middle, Pipeline(faces="central").'
+        )
     photos = photos or lfw()
     pairs = lfw_pairs(protocol, home=photos.root.parent.parent)
     a, b = pairs.rows(photos)
@@ -168,32 +173,26 @@ class Evaluation:
     d_prime: float
 
     def __str__(self) -> str:
-        folds, right = self.folds, self.right
+        scored, folds, right = self.scored, self.folds, self.right
         rows = [
-            ("pairs", f"{len(self.scored):,}, {self.scored.same.sum():,} of them of the same person"),
-            ("from", self.scored.source),
-            *(
-                [("no face", f"{self.scored.missing} photos; their pairs score 0")]
-                * bool(self.scored.missing)
-            ),
-            ("accuracy", f"{right:.2%} [{right.low:.2%}, {right.high:.2%}] ({right.count:,} right)"),
-            *(
-                [
-                    (
-                        "over folds",
-                        f"{folds.mean:.2%} ± {folds.std:.2%} std, ± {folds.standard_error:.2%} error",
-                    )
-                ]
-                if folds is not None
-                else []
-            ),
+            ("pairs", f"{len(scored):,}, {scored.same.sum():,} of them of the same person"),
+            ("from", scored.source),
+        ]
+        if scored.missing:
+            rows.append(("no face", f"{scored.missing} photos; their pairs score 0"))
+        rows.append(("accuracy", f"{right:.2%} [{right.low:.2%}, {right.high:.2%}] ({right.count:,} right)"))
+        if folds is not None:
+            spread = f"± {folds.std:.2%} std, ± {folds.standard_error:.2%} standard error"
+            rows.append(("over folds", f"{folds.mean:.2%} {spread}"))
+        rows += [
             ("threshold", f"distance {' to '.join(f'{d:.3f}' for d in dict.fromkeys(self.distances))}"),
             ("AUC", f"{self.auc:.4f}"),
             ("EER", percent(self.eer)),
             *((f"TAR at FAR {far:g}", percent(tar)) for far, tar in self.tar.items()),
             ("d′", f"{self.d_prime:.2f}"),
-            *([("mind", CAVEATS[self.scored.protocol])] if self.scored.protocol in CAVEATS else []),
         ]
+        if scored.protocol in CAVEATS:
+            rows.append(("mind", CAVEATS[scored.protocol]))
         width = max(len(name) for name, _ in rows)
         return "\n".join(f"{name:{width}}  {text}" for name, text in rows)
 

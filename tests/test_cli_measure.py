@@ -114,9 +114,11 @@ def test_a_photo_without_a_face_is_counted_and_scores_nothing(lfw):
     assert (read.scores == 0).any()
 
 
-def test_a_protocol_of_one_fold_needs_another_list():
+def test_what_evaluation_refuses():
     with pytest.raises(ValueError, match="two folds"):
         evaluation.evaluate(evaluation.scored_templates("devtest"))
+    with pytest.raises(ValueError, match="the face in the middle"):
+        evaluation.scored_photos("lfw", Pipeline(device="cpu"))
     with pytest.raises(DatasetError, match="no protocol 'ytf'"):
         evaluation.scored_templates("ytf")
 
