@@ -17,6 +17,7 @@ import facelab as fl
 from facelab import calibration
 from facelab.errors import FacelabError, GalleryError, ImageError, NoFaceError
 from facelab.gallery import Gallery
+from facelab.gallery.columns import Table
 from facelab.gallery.open_set import fpir_at, threshold_for
 from facelab.gallery.sources import unit
 
@@ -446,6 +447,8 @@ def test_bound_to_its_pipeline(tmp_path, pipe):
         Gallery(tmp_path / "c", embedder="own")
     with pytest.raises(ValueError, match="sface gives 128"):
         Gallery(tmp_path / "c", embedder="sface", dimension=512)
+    with pytest.raises(ValueError, match="100 printable"):
+        Gallery(tmp_path / "c", embedder="x" * 2000, dimension=4)
     with pytest.raises(ValueError, match="not both"):
         Gallery(tmp_path / "c", pipeline=pipe, embedder="sface")
     assert not (tmp_path / "c").exists()
@@ -473,6 +476,33 @@ def test_modes(tmp_path):
         reader.list()
     reader.close()  # twice is no error
     assert "closed" in repr(reader)
+
+
+def test_paths_that_lead_nowhere(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (tmp_path / "loop", "~nobody-of-that-name/g.hdf", "a\0b"):
+        with pytest.raises(GalleryError):
+            Gallery(path)
+    with pytest.raises(GalleryError, match="there is no folder"):
+        Gallery(tmp_path / "no" / "such" / "folder.hdf")
+    assert [file.name for file in tmp_path.iterdir()] == ["loop"]
+
+
+def test_an_interrupted_change_is_not_built_upon(gallery, monkeypatch):
+    """Ctrl-C after the file has changed and before the memory has: the id must not be given a second time."""
+    real = Table.append
+    monkeypatch.setattr(Table, "append", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        gallery.enroll("first", vectors(1, 1))
+    monkeypatch.setattr(Table, "append", real)
+    with pytest.raises(GalleryError, match="open it again"):
+        gallery.enroll("second", vectors(1, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gallery.close()
+    with Gallery(gallery.path) as again:
+        assert [(one.id, one.name) for one in again.list()] == [(0, "first")]
+        assert again.enroll("second", vectors(1, 2)) == 1
 
 
 # ---------------------------------------------------------------------- many at once, and the slides' layout

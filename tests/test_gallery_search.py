@@ -135,7 +135,7 @@ def test_chunks_and_groups_change_nothing(monkeypatch):
     vectors, probes = unit(rng.normal(size=(1500, 16))), unit(rng.normal(size=(9, 16)))
     whole = [Index(vectors, person, CPU).nearest(probes, 7, score) for score in ("max", "mean")]
     monkeypatch.setattr(search, "_COSINES_AT_ONCE", {"cpu": 9 * 100})
-    monkeypatch.setattr(search, "_PEOPLE_AT_ONCE", 1000)
+    monkeypatch.setattr(search, "_BOUNDS_AT_ONCE", 300)
     monkeypatch.setattr(search, "_OPENED_AT_ONCE", 50)
     pieces = [Index(vectors, person, CPU).nearest(probes, 7, score) for score in ("max", "mean")]
     for a, b in zip(whole, pieces, strict=True):

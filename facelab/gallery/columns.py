@@ -50,6 +50,16 @@ class Columns:
     def nbytes(self) -> int:
         return sum(array.nbytes for array in self.arrays.values())
 
+    @property
+    def rows(self) -> np.ndarray:
+        """(N,) int64: the place in `ids` of whose template each is."""
+        return np.searchsorted(self.ids, self.person)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(P,) int64: how many templates each person has."""
+        return np.bincount(self.rows, minlength=len(self.ids))
+
     def check(self, next_id: int) -> None:
         """ValueError unless these columns belong together: what a file claims is believed only after this."""
         if not 0 <= next_id <= LAST_ID:
@@ -63,8 +73,10 @@ class Columns:
             raise ValueError("people and ids differ in number")
         if len(self.person) != len(self.vectors):
             raise ValueError("vectors and person differ in length")
-        if not np.array_equal(np.unique(self.person), self.ids):
-            raise ValueError("templates of nobody, or somebody without templates")
+        if not np.array_equal(self.ids.take(self.rows, mode="clip") if len(self.ids) else [], self.person):
+            raise ValueError("a template of nobody")
+        if len(self.ids) and self.counts.min() == 0:
+            raise ValueError("somebody without a template")
         for start in range(0, len(self.vectors), 65_536):
             some = self.vectors[start : start + 65_536]
             squares = np.einsum("nd,nd->n", some, some)  # NaN fails every comparison
@@ -106,7 +118,9 @@ def read_line(text: bytes) -> tuple[str, dict]:
 
 def line_ends(people: np.ndarray) -> np.ndarray:
     """(P,) int64: where each line ends, its line break included."""
-    return np.flatnonzero(people == NEWLINE) + 1
+    parts = range(0, len(people), 2**20)  # a mask of all of it at once would be as large again
+    found = [np.flatnonzero(people[a : a + 2**20] == NEWLINE) + (a + 1) for a in parts]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 class Growing:

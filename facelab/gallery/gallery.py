@@ -103,8 +103,7 @@ class Gallery:
     path       the file. Beside it lie `NAME.lock`, and for moments `.NAME.unfinished`
     mode       "a": read and write, made anew where there is none; "r+": read and write; "r": only read
     pipeline   what turns photos into vectors. Without one: the pipeline that the gallery was made with, or,
-               for
-               a new gallery, `Pipeline(embedder=embedder)`; built when the first photo comes
+               for a new gallery, `Pipeline(embedder=embedder)`; built when the first photo comes
     embedder   "sface" or "arcface", or any other name, for vectors of your own, together with `dimension`
     threshold  the largest cosine distance that gets a name; None: whatever holds `fpir` at the gallery's size
     fpir       the share of strangers who may get a name (`facelab.gallery.open_set` says what that rests on)
@@ -112,8 +111,7 @@ class Gallery:
     timeout    seconds to wait for another writer
 
     A gallery is bound to one pipeline: vectors of another embedder, and error rates of another detector or
-    crop,
-    would mean nothing. Vectors are taken to be that pipeline's, and are scaled to unit norm.
+    crop, would mean nothing. Vectors are taken to be that pipeline's, and are scaled to unit norm.
 
     What is promised (`facelab.gallery.store` says how): a change is either whole in the file or not in it at
     all, whatever dies when; damage is noticed when the file is opened; what was deleted is no longer in the
@@ -140,7 +138,7 @@ class Gallery:
             raise ValueError(f"mode={mode!r}: choose one of {', '.join(MODES)}.")
         if pipeline is not None and (embedder is not None or dimension is not None):
             raise ValueError("A pipeline brings its embedder: give pipeline= or embedder=, not both.")
-        self.path = Path(path).expanduser().resolve()  # a link stays a link, and both names mean one lock
+        self.path = _resolved(path)
         self.threshold, self.fpir, self.mode = threshold, fpir, mode
         self.device = devices.choose(device if pipeline is None else pipeline.device)
         self._pipeline, self._mutex = pipeline, threading.RLock()
@@ -148,6 +146,8 @@ class Gallery:
         wanted = _about(pipeline, embedder, dimension)
         if mode == "r+" and not self.path.exists():
             raise GalleryError(f"{self.path}: there is no such gallery. mode='a' makes one.")
+        if not self.path.parent.is_dir():  # the lock would make it
+            raise GalleryError(f"{self.path}: there is no folder {self.path.parent}. Make it first.")
         if mode != "r":
             self._lock = WriterLock(self.path, timeout)
         try:
@@ -175,9 +175,8 @@ class Gallery:
         self._index: Index | None = None
 
     def close(self) -> None:
-        """Let go of the file. Enrolments are brought into columns; should that fail, they stay where they
-        are.
-        """
+        """Let go of the file. Enrolments are brought into its columns; should that fail, they stay where they
+        are, and a warning says why."""
         if self._table is None:
             return
         try:
@@ -240,11 +239,10 @@ class Gallery:
     def list(self) -> list[Person]:
         """Everybody, by id."""
         now = self._now.columns
-        counts = np.bincount(np.searchsorted(now.ids, now.person), minlength=len(now.ids)).tolist()
         return [
             Person(person, name, count, metadata)
             for person, count, (name, metadata) in zip(
-                now.ids.tolist(), counts, map(self._entry, range(len(now.ids))), strict=True
+                now.ids.tolist(), now.counts.tolist(), map(self._entry, range(len(now.ids))), strict=True
             )
         ]
 
@@ -377,14 +375,18 @@ class Gallery:
             pairs = zip(now.arrays.values(), columns.arrays.values(), strict=True)
             self._rewrite(Columns(*(np.concatenate(pair) for pair in pairs)), next_id)
             return
-        self._head = store.append(self.path, self._head, columns)
+        head = store.append(self.path, self._head, columns)
         self._now.append(columns)
         self._next_id, self._index = next_id, None
+        self._head = (
+            head  # last: interrupted before, the gallery is out of step with its file, and writes no more
+        )
 
     def _rewrite(self, columns: Columns, next_id: int) -> None:
         self._writable()
-        self._head = store.rewrite(self.path, self._head, self.about, next_id, columns)
+        head = store.rewrite(self.path, self._head, self.about, next_id, columns)
         self._table, self._next_id, self._index = Table(columns), next_id, None
+        self._head = head
 
     # ------------------------------------------------------------------ changing, deleting
 
@@ -512,6 +514,14 @@ def shown(name: str) -> str:
     return name if name.isprintable() else repr(name)[1:-1]
 
 
+def _resolved(path: str | PathLike) -> Path:
+    """Where a path leads: a link to a gallery stays a link, and both names mean one lock."""
+    try:
+        return Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, ~nobody, a NUL
+        raise GalleryError(f"{path!r}: leads to no file ({error}).") from error
+
+
 def _about(pipeline: Pipeline | None, embedder: str | None, dimension: int | None) -> About | None:
     """What a gallery is asked to be bound to; None when nothing was said."""
     if pipeline is not None:
@@ -525,6 +535,8 @@ def _about(pipeline: Pipeline | None, embedder: str | None, dimension: int | Non
         if dimension not in (None, its):
             raise ValueError(f"dimension={dimension}: {embedder} gives {its}.")
         return About(embedder, f"yunet+aligned+{embedder}", its)
+    if not (0 < len(embedder) <= 100 and embedder.isprintable()):
+        raise ValueError(f"embedder={embedder!r}: a name of 1 to 100 printable characters.")
     if dimension is None or not 1 <= dimension <= store.WIDEST:
         raise ValueError(
             f"embedder={embedder!r} is not one of {', '.join(EMBEDDERS)}; for vectors of your own give "

@@ -29,11 +29,11 @@ BLOCK = 16
 
 SCORES = ("max", "mean")
 
-_COSINES_AT_ONCE = {"cpu": 2**20, "cuda": 2**28}
-"""How many are held in step 1: what a processor's cache takes, and a GiB of a GPU's memory."""
+_COSINES_AT_ONCE = {"cpu": 2**22, "cuda": 2**28}
+"""How many are held in step 1: 16 MiB on a processor, and a GiB of a GPU's memory."""
 
-_PEOPLE_AT_ONCE = 2**24
-"""How many means, of all probes together, are held in step 1."""
+_BOUNDS_AT_ONCE = 2**23
+"""How many of those that step 1 keeps, of all probes together, are held: probes beyond that wait."""
 
 _OPENED_AT_ONCE = 2**14
 """Templates brought to float64 at a time in step 2."""
@@ -60,13 +60,10 @@ class Index:
         """
         if len(self.vectors) == 0:
             return [(np.empty(0, np.int64), np.empty(0))] * len(probes)
-        group = max(1, len(probes))
-        if score == "mean":
-            people = len(self._groups()[0])
-            if people == len(self.vectors):
-                score = "max"  # one template each: the mean is the largest
-            else:
-                group = max(1, _PEOPLE_AT_ONCE // people)
+        if score == "mean" and len(self._groups()[0]) == len(self.vectors):
+            score = "max"  # one template each
+        kept = len(self.vectors) // BLOCK if score == "max" else len(self._groups()[0])
+        group = _BOUNDS_AT_ONCE // (kept + 1) + 1
         return [
             answer
             for start in range(0, len(probes), group)
@@ -117,7 +114,7 @@ class Index:
         if kind == "cpu" and len(probes) == 1:
             yield 0, total, torch.from_numpy(_products(self.vectors, probes[0].numpy()))[:, None]
             return
-        step = max(BLOCK, _COSINES_AT_ONCE.get(kind, 2**20) // len(probes) // BLOCK * BLOCK)
+        step = max(BLOCK, _COSINES_AT_ONCE.get(kind, 2**22) // len(probes) // BLOCK * BLOCK)
         buffer = probes.new_empty(min(step, total), len(probes))
         for start in range(0, total, step):
             end = min(start + step, total)
@@ -131,9 +128,8 @@ class Index:
     # ------------------------------------------------------------------ the mean of a person's cosines
 
     def _groups(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The people (P,), and their templates one person after the other: rows (N,), of which a person's
-        begin
-        at starts (P,) and are counts (P,)."""
+        """The people (P,), the rows of their templates (N,), one person's after the other's, and where among
+        those each person's start and how many they are (P,)."""
         if self._grouped is None:
             order = np.argsort(self.person, kind="stable")
             ids, starts, counts = np.unique(self.person[order], return_index=True, return_counts=True)
@@ -193,9 +189,8 @@ def margin(dimension: int) -> float:
     """How far a float32 cosine of two vectors with unit norm may be from the true one.
 
     A product of D terms, summed in any order, is off by at most D · 2⁻²⁴ of Σ|xᵢyᵢ| ≤ 1 (Higham, *Accuracy
-    and
-    Stability of Numerical Algorithms*, 3.1), taken twice here; and the norms are not quite 1. Where torch was
-    told to be quick rather than exact (`torch.set_float32_matmul_precision`), factors keep 11 bits of
+    and Stability of Numerical Algorithms*, 3.1), taken twice here; and the norms are not quite 1. Where torch
+    was told to be quick rather than exact (`torch.set_float32_matmul_precision`), factors keep 11 bits of
     mantissa (TF32) or 8 (bfloat16).
     """
     rounding = {"highest": dimension * 2.0**-23, "high": 2.0**-9, "medium": 2.0**-6}
