@@ -301,14 +301,15 @@ def listed(candidates, limit: float) -> str:
     if not candidates:
         return ""
     rows = "".join(
-        f"<tr><td>{row}</td><td style='text-align:left'><bdi>{html.escape(one.name)}</bdi></td>"
+        f"<tr><td>{row}</td><td><bdi>{html.escape(one.name)}</bdi></td>"
         f"<td>{one.id}</td><td>{one.distance:.3f}</td><td>{'≤' if one.distance <= limit else '>'} {limit:.3f}"
         "</td></tr>"
         for row, one in enumerate(candidates, 1)
     )
-    columns = "".join(f"<th>{word}</th>" for word in ("", "name", "id", "distance", "threshold"))
+    columns = "".join(f"<th scope='col'>{word}</th>" for word in ("", "name", "id", "distance", "threshold"))
     return (
-        "<style>.facelab-candidates :is(td, th) {padding: 1px 0.9em; text-align: right}</style>"
+        "<style>.facelab-candidates :is(td, th) {padding: 1px 0.9em; text-align: right}"
+        ".facelab-candidates :is(td, th):nth-child(2) {text-align: left}</style>"
         f"<table class='facelab-candidates' style='line-height:1.4'><tr>{columns}</tr>{rows}</table>"
     )
 

@@ -75,8 +75,8 @@ hdf_file["0"]["Feature Map"].create_dataset("feature_1", data=feature_map)
 hdf_file.close()
 
 # %% [markdown]
-# **Predict.** Draw the tree that these calls make. Where is her name? Then open the groups: with the mouse,
-# or with Tab and Enter.
+# **Predict.** Draw the tree that these calls make. Where is her name? (In the tree below groups close and
+# open with a click, or with Tab and Enter.)
 
 # %%
 from facelab.widgets.hdf5_tree import Hdf5Tree
@@ -201,8 +201,8 @@ for who, probe in (("Serena Williams", serena), ("Tom Hanks", stranger)):
 # distances are confused as soon as they share a name.)
 #
 # The slide's own stranger is at [0.45, 0.51, 0.52, 0.51] from its four people, and is turned away. With the
-# slides' threshold for *pairs*, 0.68, all four would have known him! What is enough to compare two photos is
-# not enough for a gallery. How much stricter must it be? Section 6.
+# slides' threshold for *pairs*, 0.68, he would have got a name, and a choice of four! What is enough to
+# compare two photos is not enough for a gallery. How much stricter must it be? Section 6.
 #
 # ## 3 · Three things that a plain file does not do
 #
@@ -296,9 +296,10 @@ except (OSError, KeyError, RuntimeError) as error:
     print("the last of them says:", error)
 
 # %% [markdown]
-# (d): **nobody**. Not only the new person is torn, the four who were there before are gone with him, because
-# the list that leads to everybody was being rewritten in place. And what survives a crash of the *program*
-# may not survive one of the *machine*, which is free to bring later writes to the disk before earlier ones.
+# (d): **nobody**. Not only is the new person torn, the four who were there before are gone with him: the
+# list that leads to everybody was being rewritten in place. Their bytes are still there, but no reader finds
+# them. And what survives a crash of the *program* may not survive one of the *machine*, which is free to
+# bring later writes to the disk before earlier ones.
 #
 # Nor does HDF5 notice damage in the numbers. One bit, flipped by a bad disk:
 
