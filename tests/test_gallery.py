@@ -236,6 +236,19 @@ def test_what_cannot_be_kept_is_refused(gallery, name, metadata, says):
     assert len(gallery) == 0
 
 
+@pytest.mark.parametrize("id", [1, -1, 2**70, -(2**70), "0", None, 0.0])
+def test_ids_that_nobody_has(gallery, id):
+    gallery.enroll("x", vectors(1))
+    changes = [gallery.delete, gallery.vectors]
+    changes += [lambda who: gallery.rename(who, "y"), lambda who: gallery.add(who, vectors(1))]
+    for change in changes:
+        with pytest.raises(GalleryError, match="nobody has the id"):
+            change(id)
+    with pytest.raises(GalleryError, match="nobody has the id"):
+        gallery.delete(0, id)
+    assert [one.name for one in gallery.list()] == ["x"], "and then nobody is deleted"
+
+
 def test_metadata_comes_back_as_it_was(gallery):
     metadata = {
         "department": "black pink",
@@ -342,9 +355,8 @@ def test_fpir_is_that_of_so_many_independent_comparisons():
 
 
 def test_the_bound_holds_among_strangers_of_lfw():
-    """People of LFW, half of them enrolled, the others strangers: fewer get a name than the bound says, and
-    of its
-    order. (The bound was measured on these people, so this tests the step from pairs to galleries.)"""
+    """Some of LFW's people enrolled, others as strangers: about as many get a name as the bound says, or
+    fewer. (The bound was measured on these people, so this tests the step from pairs to galleries.)"""
     templates = fl.datasets.lfw_templates()
     first = templates.vectors[templates.number == 1]
     rng = np.random.default_rng(0)

@@ -57,8 +57,7 @@ class Match:
     distance    cosine distance to the nearest person, stranger or not; infinite in an empty gallery
     threshold   the largest distance that still gets a name
     fpir        how many strangers get a name at this threshold in a gallery of this size (FpirEstimate); None
-                when
-                the pipeline was never calibrated
+                when the pipeline was never calibrated
     candidates  the k nearest people, nearest first, whatever the threshold
     faces       the face that was looked up, when a photo was given; else empty
     crop        (112, 112, 3) uint8, as the embedder saw it, when a photo or a crop was given; else None
@@ -158,7 +157,7 @@ class Gallery:
 
     def _open(self, wanted: About | None) -> None:
         if self._lock is not None:
-            store.discard_leftovers(self.path)
+            store.drop_unfinished(self.path)
             if not self.path.exists():
                 about = wanted or _about(None, "sface", None)
                 store.rewrite(self.path, None, about, 0, _nobody(about.dimension))
@@ -223,8 +222,14 @@ class Gallery:
                     f"{self.path}: holds vectors of {self.about.embedder!r}, which is none of facelab's "
                     f"embedders ({', '.join(EMBEDDERS)}). Give vectors, not photos."
                 )
-            detector, crop, embedder, *mirror = self.about.config.split("+")
-            self._pipeline = Pipeline(detector, embedder, self.device, crop=crop, mirror=bool(mirror))
+            try:
+                detector, crop, embedder, *mirror = self.about.config.split("+")
+                self._pipeline = Pipeline(detector, embedder, self.device, crop=crop, mirror=bool(mirror))
+            except ValueError as error:
+                raise GalleryError(
+                    f"{self.path}: is bound to {self.about.config!r}, a pipeline that this facelab does not "
+                    f"have ({error}). Give vectors, not photos."
+                ) from error
         return self._pipeline
 
     def __len__(self) -> int:
@@ -253,7 +258,7 @@ class Gallery:
         return now.vectors[now.person == id]
 
     def _row(self, id: int) -> int:
-        row = self._now.row(id) if isinstance(id, int | np.integer) else None
+        row = self._now.row(id) if isinstance(id, int | np.integer) and 0 <= id <= LAST_ID else None
         if row is None:
             raise GalleryError(f"{self.path}: nobody has the id {id!r}. list() shows who is in it.")
         return row
@@ -277,8 +282,7 @@ class Gallery:
         metadata  anything that JSON can hold
 
         Raises GalleryError for a vector, a name or metadata that cannot be kept, ImageError or NoFaceError
-        for a
-        photo. Then, as after any error, nobody was enrolled.
+        for a photo. Then, as after any error, nobody was enrolled.
         """
         text = line(name, metadata)
         vectors = self._look(faces, face, name)
@@ -431,15 +435,14 @@ class Gallery:
 
         k          how many candidates
         score      what counts for somebody with several templates: the nearest of them ("max" of the
-                   cosines), or
-                   the "mean"
+                   cosines), or the "mean"
         face       which face of a photo, 0 being the largest; None: the largest, with a note where there are
                    more
         threshold  in place of the gallery's own
 
         The answer is exact: that of a float64 loop over all templates; of people at equal distance the
-        smaller
-        id comes first. Raises GalleryError for vectors that do not fit, ImageError or NoFaceError for photos.
+        smaller id comes first. Raises GalleryError for vectors that do not fit, ImageError or NoFaceError for
+        photos.
         """
         if score not in SCORES:
             raise ValueError(f"score={score!r}: choose one of {', '.join(SCORES)}.")

@@ -35,9 +35,11 @@ class Group:
 
 
 def write(path: Path, people: Iterable[tuple[Any, np.ndarray]]) -> None:
-    """(Person, vectors (n, D)) pairs to a new file. Raises GalleryError where there is one, or for a name
-    that
-    HDF5's text cannot hold (a NUL, half a surrogate pair)."""
+    """(Person, vectors (n, D)) pairs to a new file.
+
+    Raises GalleryError where there is one, or for a name that HDF5's text cannot hold (a NUL, half a
+    surrogate pair).
+    """
     if path.exists():
         raise GalleryError(f"{path}: is there already. Give another name.")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -65,8 +65,7 @@ def look(
     source: Any, dimension: int, pipeline: Callable[[], Pipeline], face: int | None = None
 ) -> tuple[list[Seen], bool]:
     """The vectors of a source, and whether it was a single one. `pipeline` is called when there is a photo or
-    a
-    crop.
+    a crop.
 
     face  which face of each photo, 0 being the largest; None: the largest, and a note where there are several
 

@@ -2,19 +2,18 @@
 
     0 …                512 bytes of header: how long what follows is, and its SHA-256
     512 …              an HDF5 file (these 512 bytes are its "user block", which HDF5 leaves to others):
-                       the columns `ids`, `people`, `person`, `vectors` (facelab/gallery/columns.py),
-                       contiguous,
-                       and the attributes `format`, `embedder`, `config`, `dimension`, `next_id`
+                       the columns `ids`, `people`, `person`, `vectors` (`facelab.gallery.columns`), each in
+                       one piece, and the attributes `format`, `embedder`, `config`, `dimension`, `next_id`
     behind the HDF5    enrolments since it was written, each as the same four columns, byte by byte
 
 There are two ways to change it, and a crash at any instant leaves what was there before, or what was to be:
 
 - **rewrite**: a whole new file beside it, brought to the disk (fsync), then put in its place (os.replace).
   That is how a deletion is real: the new file never held what was deleted.
-- **append**, for enrolling: the new rows go behind the end and to the disk; only then does the header, whose
-  112 bytes lie in one sector and are written at once, say that the file is longer. What lies behind the end
-  that the header names was never promised to anybody, and is ignored. So enrolling one more person into a
-  gallery of a million writes a kilobyte, and not the 0.5 GB that a rewrite would. When the gallery is closed,
+- **append**, for enrolling: the new rows go behind the end and to the disk; only then does the header, which
+  is one sector and is written at once, say that the file is longer. What lies behind the end that the header
+  names was never promised to anybody, and is ignored. So enrolling one more person into a gallery of a
+  million writes a kilobyte, and not the 0.5 GB that a rewrite would. When the gallery is closed,
   enrolments are folded into the HDF5 part by a rewrite, so that a closed gallery is an ordinary HDF5 file.
 
 HDF5 itself never touches the disk here. Its library ends the process (segmentation fault) when a disk fills
@@ -46,9 +45,9 @@ from facelab.gallery.columns import Columns
 FORMAT = 1
 HEADER = 512
 MAGIC = b"facelab gallery\n"
-_FIELDS = struct.Struct(
-    "<16sQQQ32s"
-)  # magic, format, end of the HDF5 part, end, SHA-256 of all before the end
+# magic, format, end of the HDF5 part, end of the file, SHA-256 of all between header and end
+_FIELDS = struct.Struct("<16sQQQ32s")
+
 WIDEST = 65_536
 """The most numbers a vector may have."""
 
@@ -138,8 +137,7 @@ def _opened(path: Path, mode: str = "rb"):
 
 def _read_head(path: Path, file) -> Head:
     """The header, and the SHA-256 of what it speaks of. A writer may be at work: a header that was read in
-    two
-    halves is read again."""
+    two halves is read again."""
     for attempt in range(5):
         time.sleep(0.002 * attempt)
         file.seek(0)
@@ -235,8 +233,7 @@ def _place(hdf, name: str, kind: np.dtype, row: tuple[int, ...], end: int):
         raise ValueError(f"{name} is {column.dtype} {column.shape}")
     if column.size == 0:
         return kind, column.shape, 0
-    properties = column.id.get_create_plist()
-    if properties.get_layout() != h5py.h5d.CONTIGUOUS or properties.get_external_count():
+    if column.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
         raise ValueError(f"{name} is not contiguous")
     start, size = column.id.get_offset(), column.size * kind.itemsize
     if start is None or not HEADER <= start <= end - size:
@@ -281,8 +278,9 @@ def _records(file, head: Head, dimension: int) -> Iterator[Columns]:
 
 
 def append(path: Path, head: Head, columns: Columns) -> Head:
-    """Add enrolments behind the end. Returns the new header; raises GalleryError, and then nothing
-    changed.
+    """Add enrolments behind the end. Returns the new header.
+
+    Raises GalleryError; the file is then what it was, or, where the very last step failed, what it was to be.
     """
     record = _record(columns)
     new = head.after(record)
@@ -299,8 +297,10 @@ def append(path: Path, head: Head, columns: Columns) -> Head:
 
 
 def rewrite(path: Path, head: Head | None, about: About, next_id: int, columns: Columns) -> Head:
-    """Put a whole new file in the place of the old one (of none, when head is None). Returns its header;
-    raises GalleryError, and then nothing changed."""
+    """Put a whole new file in the place of the old one (of none, when head is None). Returns its header.
+
+    Raises GalleryError, as `append`.
+    """
     with writing(path):
         if head is not None:
             with _opened(path) as file:
@@ -323,15 +323,15 @@ def rewrite(path: Path, head: Head | None, about: About, next_id: int, columns: 
     return new
 
 
-def discard_leftovers(path: Path) -> None:
-    """What a writer that was killed left behind: its unfinished new file, and bytes behind the end. Templates
-    are personal data, so neither waits for the next change. Only for the one who holds the lock."""
+def drop_unfinished(path: Path) -> None:
+    """Remove the unfinished new file of a writer that was killed: it holds templates. Only for the one who
+    holds the lock, as everything that writes."""
     with writing(path):
         unfinished(path).unlink(missing_ok=True)
 
 
 def drop_tail(path: Path, head: Head) -> None:
-    """Cut off what lies behind the end."""
+    """Cut off what lies behind the end, for the same reason."""
     with writing(path), _opened(path, "r+b") as file:
         if os.fstat(file.fileno()).st_size > head.end:
             file.truncate(head.end)
@@ -345,8 +345,7 @@ def unfinished(path: Path) -> Path:
 @contextmanager
 def replacement(path: Path, part: Path):
     """A new file, open for writing, that takes the place of `path` once it is whole and on the disk. Until
-    then
-    it is called `part`.
+    then it is called `part`.
 
     Only its owner may read it, unless the file that it replaces was open to others.
     """
