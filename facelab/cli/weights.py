@@ -16,7 +16,8 @@ def status() -> None:
     from facelab import weights
 
     table(("name", "state", "bytes", "licence", "where"), [
-        (row.name, row.state, f"{row.bytes:,}" if row.bytes else "", row.licence, f"{row.where}: {row.remedy}" if row.where and row.remedy else row.where or row.remedy)
+        (row.name, row.state, f"{row.bytes:,}" if row.bytes else "", row.licence,
+         ": ".join(filter(None, (row.where, row.remedy))))
         for row in weights.status()
     ])  # fmt: skip
 
