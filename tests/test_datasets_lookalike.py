@@ -212,6 +212,13 @@ def test_what_is_no_list_at_all(tmp_path, monkeypatch):
         datasets.get_fglfw(tmp_path / "bytes", home=tmp_path)
 
 
+@pytest.mark.parametrize("word", ["x", "x/", "x_0001."])
+def test_a_word_as_long_as_a_list_is_refused_at_once(word):
+    """Its time must not grow with the square of its length: these would take days."""
+    with pytest.raises(DatasetError, match="line 1: .* is no file name"):
+        fglfw.parse(word * (fglfw.MOST_BYTES // len(word)), "list.txt")
+
+
 def test_without_a_file_it_says_where_the_list_comes_from():
     from facelab.cli import app
 

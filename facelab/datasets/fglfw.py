@@ -15,7 +15,7 @@ FILE_NAME = "fglfw.txt"
 FOLDS, EACH = 10, 300
 MOST_BYTES = 2**22  # the list takes about 0.5 MB
 
-_PHOTO = re.compile(r"(?:.*?([^/]+)/)?([^/]+)_(\d{4})\.(?:jpe?g|png|bmp)", re.IGNORECASE)
+_PHOTO = re.compile(r"(.+)_(\d{4})\.(?:jpe?g|png|bmp)", re.IGNORECASE)
 _REMEDY = (
     "Give the official list: 6,000 pairs of LFW's file names (such as Zico/Zico_0002.jpg), in ten folds "
     "of 300 pairs of the same person and then 300 of different people"
@@ -58,11 +58,12 @@ def parse(text: str, source: object) -> tuple[tuple[Photo, ...], tuple[Photo, ..
 
 
 def _photo(word: str, number: int, source: object) -> Photo:
-    found = _PHOTO.fullmatch(word.replace("\\", "/"))
+    *folders, file = word.replace("\\", "/").split("/")
+    found = _PHOTO.fullmatch(file)
     if found is None:
         raise DatasetError(f"{source}, line {number}: {word[:60]!r} is no file name of LFW's. {_REMEDY}.")
-    folder, name, count = found.groups()
-    if folder is not None and folder != name:
+    name, count = found.groups()
+    if folders and folders[-1] != name:
         raise DatasetError(
             f"{source}, line {number}: {word[:80]!r} lies in somebody else's folder. {_REMEDY}."
         )
