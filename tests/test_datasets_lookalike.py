@@ -215,7 +215,7 @@ def test_what_is_no_list_at_all(tmp_path, monkeypatch):
 @pytest.mark.parametrize("word", ["x", "x/", "x_0001."])
 def test_a_word_as_long_as_a_list_is_refused_at_once(word):
     """Its time must not grow with the square of its length: these would take days."""
-    with pytest.raises(DatasetError, match="line 1: .* is no file name"):
+    with pytest.raises(DatasetError, match=r"line 1: .* is no file name"):
         fglfw.parse(word * (fglfw.MOST_BYTES // len(word)), "list.txt")
 
 
