@@ -143,6 +143,7 @@ def main() -> None:
             else:
                 row += measure(head, PEER, classes, arguments)
             rows.append(row)
+            print(f"{classes:,} classes:", *row, sep="  ", file=sys.stderr, flush=True)  # it takes a while
         report(
             f"Heads at {classes:,} classes, batch {arguments.batch}, {arguments.dim} dimensions",
             ["head", "forward + backward", "peak memory", PEER, "its peak memory"],
