@@ -172,14 +172,15 @@ ERRORS = f"""() => Array.from({PANEL}.content.model.cells)
     .map(output => output.ename + ': ' + output.evalue)
     .concat(window.kernelErrors)"""
 
-# From the key press in the page to the frame after the new picture has been decoded.
+# From the key press in the page to the frame after the new picture has been decoded, by a clock of its own.
 WATCH = """(image) => {
-    window.times = [];
+    if (image.times) return;
+    image.times = [];
     let pressed = null;
     document.addEventListener('keydown', () => { pressed = performance.now(); }, true);
     image.addEventListener('load', () => requestAnimationFrame(() => requestAnimationFrame(() => {
         if (pressed === null) return;
-        window.times.push(performance.now() - pressed);
+        image.times.push(performance.now() - pressed);
         pressed = null;
     })));
 }"""
@@ -258,13 +259,13 @@ class Live:
 
     def press(self, key: str, times: int = 1) -> list[float]:
         """Press, wait for the new picture, and so on. Milliseconds from each press to its pixels."""
-        if not self.page.evaluate("() => 'times' in window"):
-            self.image.evaluate(WATCH)
+        self.image.evaluate(WATCH)
+        image = self.image.element_handle()
         for _ in range(times):
-            before = self.page.evaluate("() => window.times.length")
+            before = image.evaluate("image => image.times.length")
             self.page.keyboard.press(key)
-            self.page.wait_for_function(f"() => window.times.length > {before}", timeout=20_000)
-        return self.page.evaluate(f"() => window.times.slice(-{times})")
+            self.page.wait_for_function(f"image => image.times.length > {before}", arg=image, timeout=20_000)
+        return image.evaluate(f"image => image.times.slice(-{times})")
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ def test_a_threshold_and_a_larger_test(open_notebook, capsys):
 
     papers = notebook.widget(1)
     assert "39 are larger than chance" in papers.text()
-    notebook.page.evaluate("() => { delete window.times; }")  # the clock watches one picture
     papers.focus("size")
     grown = papers.press("ArrowRight", 10)
     assert "66,000 pairs" in papers.text()

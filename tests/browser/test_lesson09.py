@@ -55,7 +55,6 @@ def test_a_gallery_in_the_browser(open_notebook, portrait, capsys):
 
     desk = notebook.widget(1)
     says(desk, "A stranger")
-    notebook.page.evaluate("() => { delete window.times; }")  # watch this picture from now on
     desk.focus("threshold")
     looks = desk.press("ArrowRight", 10)
     desk.box.get_by_label("the photo from a file").set_input_files(
