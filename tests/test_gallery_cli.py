@@ -111,6 +111,18 @@ def test_names_do_not_steer_the_terminal(photos):
     assert len(shown.stdout.splitlines()) == 2
     said = facelab("identify", photos / "g.hdf", photos / "hopper.jpg")
     assert "\x1b" not in said.stdout
+    enrolled = facelab("enroll", photos / "g.hdf", "\x1b[2Jgone", photos / "hopper.jpg")
+    assert enrolled.exit_code == 0
+    assert "\x1b" not in enrolled.stdout
+
+
+def test_json_is_json_wherever_it_goes(photos):
+    """A stream that cannot write é would get `\\xe9`, which is Python's escape and not JSON's."""
+    with Gallery(photos / "g.hdf") as gallery:
+        gallery.enroll("é 지수 😀", np.ones(128))
+    done = facelab("list", photos / "g.hdf", "--json")
+    assert done.stdout.isascii()
+    assert json.loads(done.stdout)[0]["name"] == "é 지수 😀"
 
 
 def test_several_faces_are_a_note(photos, astronaut):
@@ -150,6 +162,8 @@ def test_a_new_gallery_of_another_pipeline(photos):
         (["enroll", "g.hdf", "--folder", ".", "--face", "1"], "--face"),
         (["enroll", "g.hdf", "x", "none.jpg"], "none.jpg"),
         (["enroll", "g.hdf", "x", "hopper.jpg", "--meta", "nothing"], "--meta nothing"),
+        (["enroll", "g.hdf", "x", "hopper.jpg", "--meta", "face=1"], "--meta face=1"),
+        (["enroll", "g.hdf", "x", "hopper.jpg", "--meta", "a=1", "--meta", "a=2"], "a was given before"),
         (["enroll", "g.hdf", "--templates", "hopper.jpg"], "hopper.jpg"),
         (["export", "g.hdf", "hopper.jpg"], "is there already"),
         (["export", "g.hdf", "no/such/folder.hdf"], "folder.hdf"),

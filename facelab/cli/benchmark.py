@@ -1,12 +1,11 @@
 """`facelab benchmark lfw`: LFW's protocols, from the stored templates at once, or end to end from photos."""
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from facelab.cli.common import Detector, Embedder, JsonOption
+from facelab.cli.common import Detector, Embedder, JsonOption, print_json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -70,4 +69,7 @@ def run(
     else:
         scored, learnt = (name and scored_templates(name) for name in (protocol.value, learn))
     figures = evaluate(scored, learnt)
-    typer.echo(json.dumps(figures.record(), ensure_ascii=False) if as_json else str(figures))
+    if as_json:
+        print_json(figures.record())
+    else:
+        typer.echo(str(figures))

@@ -1,6 +1,5 @@
 """`facelab calibrate`: which threshold gives which false match rate, and what cannot be claimed."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from facelab.cli.common import (
     EmbedderOption,
     JsonOption,
     MirrorOption,
+    print_json,
     table,
 )
 from facelab.errors import FacelabError
@@ -68,7 +68,7 @@ def calibrate(
     except ValueError as error:
         raise FacelabError(f"{source or 'LFW'}: {error}") from error
     if as_json:
-        typer.echo(json.dumps(_record(found, config, head), ensure_ascii=False))
+        print_json(_record(found, config, head))
         return
     typer.echo(f"{head}, {config}")
     typer.echo(f"{found.impostor:,} pairs of different people, {found.genuine:,} of the same person\n")

@@ -1,10 +1,11 @@
 """What all commands share: errors as one line, options that mean the same everywhere, tables."""
 
 import errno
+import json
 import sys
 import traceback
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,6 +61,11 @@ MirrorOption = Annotated[
     bool, typer.Option("--mirror", help="Average with the mirrored face: slower, a little better.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def print_json(answer: Any) -> None:
+    """In ASCII: what a redirected stream would put in place of letters it does not know is no JSON."""
+    typer.echo(json.dumps(answer))
 
 
 def table(head: tuple[str, ...], rows: list[tuple]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facelab.cli.common import Detector, DeviceOption, Embedder, JsonOption, MirrorOption, table
+from facelab.cli.common import Detector, DeviceOption, Embedder, JsonOption, MirrorOption, print_json, table
 from facelab.errors import FacelabError
 
 app = typer.Typer(no_args_is_help=True, help="People in a file, and who of them somebody is.")
@@ -47,6 +47,7 @@ def enroll(
 ) -> None:
     """Enrol somebody with one or more photos, or many people at once. Makes the gallery if there is none."""
     from facelab.gallery import Gallery
+    from facelab.gallery.gallery import shown
     from facelab.pipeline import Pipeline
 
     several = folder or templates
@@ -54,14 +55,14 @@ def enroll(
         raise FacelabError("gallery enroll: give a name and photos, or --folder, or --templates.")
     if several and (meta or face is not None):
         raise FacelabError("gallery enroll: --meta and --face go with one person's photos.")
-    pairs = dict(_pair(text) for text in meta or [])
+    pairs = _metadata(meta or [])
     pipe = None
     if detector or embedder or mirror:
         pipe = Pipeline(detector or Detector.yunet, embedder or Embedder.sface, device, mirror=mirror)
     with _notes(), Gallery(file, pipeline=pipe, device=device) as gallery:
         if several is None:
             person = gallery.enroll(name, photos, face=face, **pairs)
-            _say({"id": person, "name": name}, f"{file}: {name} is enrolled as id {person}.", as_json)
+            _say({"id": person, "name": name}, f"{file}: {shown(name)} is enrolled as id {person}.", as_json)
             return
         done = gallery.enroll_folder(folder) if folder else gallery.enroll_templates(templates)
     for note in done.notes:
@@ -73,11 +74,18 @@ def enroll(
     )
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise FacelabError(f"--meta {text}: give a key and a value, as in --meta department=press.")
-    return key, value
+def _metadata(texts: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise FacelabError(f"--meta {text}: give a key and a value, as in --meta department=press.")
+        if key == "face":
+            raise FacelabError(f"--meta {text}: --face says which face of a photo; call the key differently.")
+        if key in pairs:
+            raise FacelabError(f"--meta {text}: {key} was given before, and one of the two would be lost.")
+        pairs[key] = value
+    return pairs
 
 
 @app.command("list")
@@ -89,7 +97,7 @@ def list_people(file: FileArgument, as_json: JsonOption = False) -> None:
     with Gallery(file, "r", device="cpu") as gallery:
         people = gallery.list()
     if as_json:
-        _print([vars(person) for person in people])
+        print_json([vars(person) for person in people])
     else:
         table(("id", "templates", "name", "metadata"), [
             (person.id, person.templates, shown(person.name), json.dumps(person.metadata, ensure_ascii=True))
@@ -210,10 +218,6 @@ def _notes() -> Iterator[None]:
 
 def _say(answer: dict[str, Any], text: str, as_json: bool) -> None:
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         typer.echo(text)
-
-
-def _print(answer: Any) -> None:
-    typer.echo(json.dumps(answer, ensure_ascii=False))

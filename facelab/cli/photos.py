@@ -1,6 +1,5 @@
 """`facelab verify` and `facelab embed`: what the pipeline does with photos."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from facelab.cli.common import (
     EmbedderOption,
     JsonOption,
     MirrorOption,
+    print_json,
 )
 from facelab.errors import FacelabError
 
@@ -55,7 +55,7 @@ def verify(
             "notes": list(r.notes),
             "pipeline": repr(pipe),
         }
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+        print_json(answer)
     else:
         typer.echo(f"{r}\n{pipe!r}")
     raise typer.Exit(0 if r.same else 1)
