@@ -146,7 +146,7 @@ def test_a_problem_of_the_browser_is_said_and_escaped(widget):
 
 
 def test_a_large_photo_is_made_smaller(widget, astronaut, monkeypatch):
-    monkeypatch.setattr("facelab.widgets.compare.SIDE", 400)
+    monkeypatch.setattr("facelab.widgets.photo_source.SIDE", 400)
     send(widget, 0, "large.png", png(np.pad(astronaut, ((0, 0), (0, 288), (0, 0)))))
     assert widget.own["yours: large.png"].shape == (256, 400, 3)
     widget.b.value = "Collins"

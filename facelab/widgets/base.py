@@ -38,6 +38,7 @@ from contextlib import contextmanager
 import ipywidgets as widgets
 from traitlets import CFloat
 
+from facelab.errors import FacelabError
 from facelab.widgets.picture import LivePicture
 
 LABEL = {"description_width": "initial"}
@@ -228,6 +229,11 @@ class LiveWidget(StillPicture, widgets.VBox):
             self.last_ms = (time.perf_counter() - start) * 1000
             self.draws += 1
 
+    def complain(self, sentence: str) -> None:
+        """Say in the widget what went wrong, in one sentence; the picture stays as it was."""
+        self.error = FacelabError(sentence)
+        self.alert.value = framed(f"⚠ {html.escape(sentence)}")
+
     def still_png(self) -> bytes:
         return self.picture.png()
 
@@ -249,9 +255,15 @@ def alert(error: Exception) -> str:
     """An error in the widget's own words: a sign, the message, and where it came from, folded."""
     where = html.escape("".join(traceback.format_exception(error)))
     message = html.escape(f"{type(error).__name__}: {error}")
+    return framed(
+        f"<b>⚠ This change could not be drawn.</b> {message}<details><summary>Where it happened</summary>"
+        f"<pre style='color:#333;overflow:auto'>{where}</pre></details>"
+    )
+
+
+def framed(content: str) -> str:
+    """HTML in the frame of an error, which screen readers read out."""
     return (
         "<div role='alert' style='border:2px solid #B00020;border-left-width:8px;padding:0.4em 0.8em;"
-        "color:#B00020;background:#FFF5F5;line-height:1.4'>"
-        f"<b>⚠ This change could not be drawn.</b> {message}<details><summary>Where it happened</summary>"
-        f"<pre style='color:#333;overflow:auto'>{where}</pre></details></div>"
+        f"color:#B00020;background:#FFF5F5;line-height:1.4'>{content}</div>"
     )

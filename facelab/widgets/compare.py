@@ -1,7 +1,6 @@
 """Two photos side by side: what the network sees of each, how far apart they are, and what a verdict at that
 distance is worth. Photos of the course, or the reader's own."""
 
-import html
 import io
 
 import matplotlib as mpl
@@ -12,18 +11,17 @@ from PIL import Image
 import facelab as fl
 from facelab import portraits
 from facelab.calibration import fmr_at, fnmr_at
-from facelab.errors import FacelabError, ImageError
+from facelab.errors import FacelabError
 from facelab.plots import BLACK, BLUE, ORANGE, YELLOW, style
 from facelab.widgets.base import LivePicture, LiveWidget, choice, slider
 from facelab.widgets.crop import tilted
-from facelab.widgets.photo_source import PhotoSource
+from facelab.widgets.photo_source import PhotoSource, usable
 from facelab.widgets.threshold import HIGH, LOW, STEP, one_in
 
 CONFIG = "yunet+aligned+sface"
 """The pipeline whose vectors are compared, and whose error rates are quoted."""
 
 PANEL = 260  # pixels, side of the place where a photo is shown
-SIDE = 1600  # pixels; an own photo with a longer side is made smaller
 EDGES = np.arange(0, 1.4 + 0.01, 0.02)
 WHITE = 255
 PRIVACY = (
@@ -148,7 +146,7 @@ class Compare(LiveWidget):
     def bring(self, side: str, name: str, data: bytes) -> None:
         """Take the bytes of a photo as photo "A" or "B". What is wrong with them is said in the widget."""
         try:
-            photo = self._usable(name, data)
+            photo = usable(name, data)
         except FacelabError as error:
             self.complain(str(error))
             return
@@ -160,21 +158,6 @@ class Compare(LiveWidget):
             self._offer(**{side.lower(): label})
             self.tilt.value = 0
 
-    def _usable(self, name: str, data: bytes) -> np.ndarray:
-        file = io.BytesIO(data)
-        file.name = name  # so that messages name it
-        photo = fl.read_image(file)
-        if max(photo.shape[:2]) > SIDE:
-            image = Image.fromarray(photo)
-            image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-            photo = np.asarray(image)
-        if not fl.detect(photo):
-            raise ImageError(
-                f"{name}: no face was found in it. One that looks into the camera, upright and not too "
-                "small, is found best."
-            )
-        return photo
-
     def _offer(self, **chosen: str) -> None:
         """The lists with the own photos at their end; what was chosen stays chosen, but for `chosen`."""
         for side in ("a", "b"):
@@ -182,14 +165,6 @@ class Compare(LiveWidget):
             kept = chosen.get(side, control.value)
             control.options = [*self.photos, *self.own]
             control.value = kept
-
-    def complain(self, sentence: str) -> None:
-        """Say in the widget what went wrong; the picture stays as it was."""
-        self.error = FacelabError(sentence)
-        self.alert.value = (
-            "<div role='alert' style='border:2px solid #B00020;border-left-width:8px;padding:0.4em 0.8em;"
-            f"color:#B00020;background:#FFF5F5;line-height:1.4'>⚠ {html.escape(sentence)}</div>"
-        )
 
     def reset(self) -> None:
         with self.together():

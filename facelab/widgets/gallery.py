@@ -11,8 +11,8 @@ import facelab as fl
 from facelab.errors import GalleryError
 from facelab.plots import BLACK, BLUE, SKY
 from facelab.widgets.base import GAP, LABEL, LiveWidget, choice, slider
-from facelab.widgets.compare import PANEL, Compare, Seen
-from facelab.widgets.photo_source import PhotoSource
+from facelab.widgets.compare import PANEL, Seen
+from facelab.widgets.photo_source import PhotoSource, usable
 from facelab.widgets.picture import LivePicture
 
 LOW, HIGH, STEP = 0.0, 1.2, 0.005
@@ -40,8 +40,6 @@ class GalleryDesk(LiveWidget):
 
     title = "A gallery"
     # Reading, judging and turning away a photo that somebody brings is the same at both desks.
-    _usable = Compare._usable
-    complain = Compare.complain
 
     def __init__(self, photos: dict[str, np.ndarray], people: dict[str, np.ndarray]):
         self.photos, self.people = dict(photos), dict(people)
@@ -175,7 +173,7 @@ class GalleryDesk(LiveWidget):
     def bring(self, name: str, data: bytes) -> None:
         """Take the bytes of a photo. What is wrong with them is said in the widget."""
         try:
-            photo = self._usable(name, data)
+            photo = usable(name, data)
         except fl.errors.FacelabError as error:
             self.complain(str(error))
             return

@@ -1,15 +1,24 @@
 """A photo from the reader's disk or camera, into the kernel's memory and nowhere else."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
+import numpy as np
 import traitlets
+from PIL import Image
+
+import facelab as fl
+from facelab.errors import NoFaceError
 
 HERE = Path(__file__).parent
 LIMIT = 8_000_000
 """Bytes. A larger file is made smaller by the browser first: Jupyter's connection between page and kernel
 breaks at messages of 10 MB, and says nothing."""
+
+SIDE = 1600
+"""Pixels. A photo with a longer side is made smaller once it is here."""
 
 
 class PhotoSource(anywidget.AnyWidget):
@@ -38,3 +47,23 @@ class PhotoSource(anywidget.AnyWidget):
             self._on_photo(content["name"], bytes(buffers[0]))
         else:
             self._on_problem(content["text"])
+
+
+def usable(name: str, data: bytes) -> np.ndarray:
+    """The bytes of an own photo → (H, W, 3) RGB uint8 with a face in it, at most SIDE wide and high.
+
+    Raises ImageError or NoFaceError, naming the photo.
+    """
+    file = io.BytesIO(data)
+    file.name = name  # so that messages name it
+    photo = fl.read_image(file)
+    if max(photo.shape[:2]) > SIDE:
+        image = Image.fromarray(photo)
+        image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+        photo = np.asarray(image)
+    if not fl.detect(photo):
+        raise NoFaceError(
+            f"{name}: no face was found in it. One that looks into the camera, upright and not too small, is "
+            "found best."
+        )
+    return photo
