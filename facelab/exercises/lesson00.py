@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from facelab.exercises.core import Wrong, close, exercise, expect, number
+from facelab.exercises.core import NotYet, Wrong, close, exercise, expect, number
 
 # Not of unit length, on purpose: whoever forgets the norms is found out.
 F1, F2 = np.array([3.0, 4.0, 0.0]), np.array([0.0, 6.0, 8.0])
@@ -151,10 +151,13 @@ NAMES = ["A", "B", "C", "D"]  # as in the slides' table
             names[int(np.argmin(distances))] if min(distances) > threshold else "stranger"
         ),
         lambda names, distances, threshold: int(np.argmin(distances)),
+        lambda names, distances, threshold: names[distances.argmin()]
+        if min(distances) <= threshold
+        else None,
     ),
 )
 def identify(answer):
-    clear = answer(NAMES, [0.91, 0.42, 0.55, 0.97], 0.6)
+    clear = answer(NAMES, np.array([0.91, 0.42, 0.55, 0.97]), 0.6)
     expect(
         isinstance(clear, str),
         'The answer should be one of the names, or the word "stranger"; a place in the list is not a name.',
@@ -170,13 +173,20 @@ def identify(answer):
     expect(
         clear == "B", f"Among [0.91, 0.42, 0.55, 0.97] at threshold 0.6 you find {clear!r}; `B` is nearest."
     )
-    nobody = answer(NAMES, slide, 0.4)
+    try:
+        nobody = answer(NAMES, np.array(slide), 0.4)
+    except NotYet:
+        raise Wrong(
+            'Where nobody is near enough, return the word "stranger"; this returns nothing.'
+        ) from None
+    if nobody not in (*NAMES, "stranger"):
+        raise Wrong(f'Where nobody is near enough, return the word "stranger"; you return {nobody!r}.')
     if nobody != "stranger":
         raise Wrong(
             f"At threshold 0.4 nobody at {slide} is near enough, and you answer {nobody!r}. "
             "Whoever must always name somebody works in a closed set."
         )
-    nearest = answer(NAMES, [0.59, 0.30, 0.58, 0.57], 0.6)
+    nearest = answer(NAMES, np.array([0.59, 0.30, 0.58, 0.57]), 0.6)
     expect(
         nearest == "B",
         f"With [0.59, 0.30, 0.58, 0.57] all four are within 0.6, and the nearest is `B`, not {nearest!r}.",

@@ -556,19 +556,20 @@ for finding in examine():
 #
 # | Lesson | The question it answers |
 # |---|---|
-# | 01 Metric learning (coming) | How does a network come to place faces so that distance means identity? |
-# | 02 Triplet loss (coming) | Why not simply *say* "nearer to this one than to that one"? |
-# | 03 Angular margins (coming) | What did SphereFace, CosFace and ArcFace each change, and why angles? |
-# | 04 Beyond ArcFace (coming) | Bad photos, noisy labels, rare people: what did the losses after it repair? |
+# | [01 Metric learning](01_metric_learning.ipynb) | How does a network learn that distance means identity? |
+# | [02 Triplet loss](02_triplet_loss.ipynb) | Why not simply *say* "nearer to this one than to that one"? |
+# | [03 Angular margins](03_angular_margins.ipynb) | What did each paper change, and why angles? |
+# | [04 Beyond ArcFace](04_beyond_arcface.ipynb) | Bad photos, noisy labels: what did later losses repair? |
 # | [05 Detect, crop, rotate](05_detect_crop_rotate.ipynb) | What must happen before the network sees it? |
 # | [06 By hand and DeepFace](06_verify_by_hand_and_deepface.ipynb) | Same weights: why two distances? |
-# | 07 Celebrity histograms (coming) | Who could unlock whose phone? |
-# | 08 Benchmarks and metrics (coming) | Which differences between published accuracies mean anything? |
-# | 09 Gallery and identification (coming) | How does one keep a gallery, and know strangers? |
+# | [07 Celebrity histograms](07_celebrity_histograms.ipynb) | Who could unlock whose phone? |
+# | [08 Benchmarks and metrics](08_benchmarks_and_metrics.ipynb) | Which differences mean anything? |
+# | [09 Gallery and identification](09_gallery_identification.ipynb) | Who is it, or is it a stranger? |
 # | 10 Train ArcFace (coming) | Can you train one yourself? |
 # | 11 To a million (coming) | What changes when the gallery holds a million people? |
 #
-# Go on with **05** if you like pictures, with **06** if you like to compare programs.
+# Go on with **01** to learn where the vectors come from, or with **05** to work with photos first: 05 to 09
+# need nothing from 01 to 04.
 
 # %%
 exercises.progress()
