@@ -259,6 +259,14 @@ def _conjugate(src, dst):
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
+def _no_bar(src, dst):
+    z, w = src[:, 0] + 1j * src[:, 1], dst[:, 0] + 1j * dst[:, 1]
+    z0, w0 = z - z.mean(), w - w.mean()
+    a = np.sum(z0 * w0) / np.sum(np.abs(z0) ** 2)
+    b = w.mean() - a * z.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
 def _sign(src, dst):
     return similarity_from_points(src, dst) * np.array([[1, -1, 1], [-1, 1, 1]])
 
@@ -272,7 +280,15 @@ def _sign(src, dst):
         "a·z written as a matrix: [[Re a, −Im a], [Im a, Re a]]. b is the third column.",
     ),
     solution=similarity_from_points,
-    mistakes=(_affine, _no_means, _other_way, _conjugate, _sign, lambda src, dst: _affine(src, dst)[:, :2]),
+    mistakes=(
+        _affine,
+        _no_means,
+        _other_way,
+        _conjugate,
+        _no_bar,
+        _sign,
+        lambda src, dst: _affine(src, dst)[:, :2],
+    ),
 )
 def closed_form(answer):
     from facelab.align import TEMPLATES
@@ -288,6 +304,7 @@ def closed_form(answer):
         (_no_means, "The means are still in there: subtract them from z and w before you sum up a."),
         (_other_way, "That matrix leads from the template to the photo; it should lead from src to dst."),
         (_conjugate, "It turns the wrong way: the bar (np.conj) belongs on z̃, not on w̃."),
+        (_no_bar, "The bar over z̃ is missing: the sum above the line takes np.conj(z̃) times w̃."),
         (_sign, "It turns the wrong way: −Im a stands in the first row, +Im a in the second."),
     )
     for mistake, words in diagnoses:

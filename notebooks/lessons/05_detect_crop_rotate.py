@@ -94,9 +94,10 @@ _ = plots.heat(collins, maps, titles, extents=covered)
 
 # %% tags=["nbval-check-output"]
 stages = mtcnn.stages(collins)
-print(f"P-Net looked through {sum(level.probability.size for level in levels):,} windows")
+windows = sum(level.probability.size for level in levels)
+print(f"P-Net looked through {windows:,} windows and said yes to {len(stages[0].boxes)}")
 for stage in stages:
-    print(f"{stage.name} said yes to {len(stage.boxes):3}, without doubles {len(stage.kept):3}")
+    print(f"left after {stage.name}, doubles removed: {len(stage.kept):3}")
 
 # %%
 titles = [f"after {stage.name}: {len(stage.kept)}" for stage in stages]
@@ -481,8 +482,9 @@ for cut in CUTS:
 # %% [markdown]
 # Without alignment a tilt of 20° uses up most of what the threshold allows, and that before light, age and
 # expression have had their share. Aligned by MTCNN's points it costs next to nothing: alignment undoes the
-# tilt. Aligned by YuNet's points the face has the right size and place, but stays tilted. And past some 45°
-# MTCNN's points fail as well, or it finds no face: these networks were trained on people who stand.
+# tilt. Aligned by YuNet's points the face has the right size and place, but stays tilted. And look at the
+# right end: past 40° MTCNN's points begin to fail as well (to that side; to the other they hold at 60°, too).
+# These networks were trained on people who stand.
 #
 # The box is the other half of it. Alignment does not look at the box, so it cannot be misled by it:
 
