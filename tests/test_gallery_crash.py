@@ -252,6 +252,24 @@ def test_a_disk_that_refuses_at_every_step(path, monkeypatch, change):
     assert which > 4, "there must have been steps to refuse"
 
 
+def test_ctrl_c_in_the_middle_of_hdf5_stays_ctrl_c(path, monkeypatch):
+    """Raised through HDF5's own calls it would come out as a SystemError."""
+    write = store._write
+
+    def interrupted(file, data):
+        write(file, data)
+        raise KeyboardInterrupt
+
+    with Gallery(path) as gallery:
+        before = gallery.list()
+        monkeypatch.setattr(store, "_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gallery.clear()
+        monkeypatch.undo()
+    with Gallery(path) as gallery:
+        assert gallery.list() == before != []
+
+
 def test_a_disk_that_is_full_when_closing_loses_nothing(path, monkeypatch):
     before = content(path)
     gallery = Gallery(path)

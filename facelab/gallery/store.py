@@ -397,7 +397,7 @@ class _Deaf:
         if self.error is None:
             try:
                 action()
-            except OSError as error:
+            except BaseException as error:  # Ctrl-C among them: HDF5 must not be left in mid-call
                 self.error = error
 
     def write(self, data) -> int:
