@@ -619,6 +619,16 @@ def replaced(name, **options):
         spoil(lambda file: file.__delitem__("0/Name")),
         spoil(lambda file: file.__delitem__("0/Feature Map/feature_1")),
         spoil(replaced("0/Feature Map/feature_1", shape=(2**50,), dtype="f8", chunks=(2**10,))),
+        spoil(  # a chunk of 2 GiB, which some KB of zipped bytes could fill
+            replaced(
+                "0/Feature Map/feature_1",
+                shape=(128,),
+                dtype="f8",
+                maxshape=(None,),
+                chunks=(2**28,),
+                fillvalue=1,
+            )
+        ),
         spoil(replaced("0/Feature Map/feature_1", data=np.full(128, np.nan))),
         spoil(
             replaced("0/Feature Map/feature_1", shape=(128,), dtype="u1", external=[("/etc/passwd", 0, 128)])

@@ -23,6 +23,9 @@ import numpy as np
 from facelab.errors import GalleryError
 from facelab.gallery.store import hdf5_into, replacement, writing
 
+LARGEST_CHUNK = 2**20
+"""Numbers in a chunk of a dataset. A chunk may be larger than its dataset, and is unpacked whole."""
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -131,6 +134,8 @@ def _plain(group, name: str):
     dataset = _own(group, name)
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"{dataset.name} lies in another file")
+    if dataset.chunks and np.prod(dataset.chunks, dtype=float) > LARGEST_CHUNK:
+        raise ValueError(f"{dataset.name} is in chunks of {dataset.chunks}")
     return dataset
 
 
