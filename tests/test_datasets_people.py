@@ -2,6 +2,7 @@
 
 import unicodedata
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -104,5 +105,42 @@ def test_without_any_vector_the_reasons_are_told(tmp_path, pipe):
 def test_another_file_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="is no file that `facelab embed` wrote"):
         datasets.read_embedded(datasets.lfw_templates().path)
-    with pytest.raises(DatasetError, match="is no file that `facelab embed` wrote"):
+    with pytest.raises(DatasetError, match="there is no such file"):
         datasets.read_embedded(tmp_path / "nowhere.h5")
+
+
+def embeddings(path, **changed):
+    """A file as `facelab embed` writes it, of two people with two photos each, but for what is changed."""
+    columns = {
+        "vectors": np.eye(4, 128, dtype=np.float32),
+        "photo": np.arange(4),
+        "photos": ["root/a/1.jpg", "root/a/2.jpg", "root/b/1.jpg", "root/b/2.jpg"],
+        "errors": [""] * 4,
+    } | changed
+    with h5py.File(path, "w") as file:
+        file.attrs.update(config="yunet+aligned+sface", complete=True)
+        for name, column in columns.items():
+            file.create_dataset(name, **(column if isinstance(column, dict) else {"data": column}))
+    return path
+
+
+def test_the_file_made_by_hand_is_read_when_nothing_is_wrong(tmp_path):
+    assert datasets.read_embedded(embeddings(tmp_path / "v.h5")).names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"vectors": np.full((4, 128), np.nan, np.float32)},
+        {"vectors": 7 * np.eye(4, 128, dtype=np.float32)},
+        {"vectors": np.eye(4, 128, dtype=int)},
+        {"vectors": {"shape": (2**40, 128), "dtype": "f4", "chunks": (2**10, 128)}},
+        {"photo": np.array([-1, 0, 1, 2])},
+        {"photo": np.array([0, 1, 2, 4])},
+        {"photo": np.array([0, 0.5, 1, 2])},
+        {"photo": np.zeros((4, 2), int)},
+    ],
+)
+def test_a_damaged_file_of_embeddings_is_refused(tmp_path, changed):
+    with pytest.raises(DatasetError, match=r"v\.h5 is (damaged|no file that `facelab embed` wrote)"):
+        datasets.read_embedded(embeddings(tmp_path / "v.h5", **changed))

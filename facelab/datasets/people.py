@@ -75,14 +75,21 @@ def read_embedded(file: str | PathLike) -> Embedded:
     import h5py
 
     file = Path(file)
+    if not file.is_file():
+        raise DatasetError(f"{file}: there is no such file.")
     try:
         with h5py.File(file, "r") as stored:
             vectors, photo = stored["vectors"][()], stored["photo"][()]
             paths, errors = stored["photos"].asstr()[()], stored["errors"].asstr()[()]
             config, complete = str(stored.attrs["config"]), bool(stored.attrs["complete"])
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # what h5py raises
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError) as error:  # what h5py raises
         raise DatasetError(f"{file} is no file that `facelab embed` wrote ({error}).") from error
-    if vectors.ndim != 2 or len(vectors) != len(photo) or (len(photo) and photo.max() >= len(paths)):
+    if not (
+        (vectors.ndim, vectors.dtype.kind, photo.ndim, photo.dtype.kind) == (2, "f", 1, "i")
+        and len(vectors) == len(photo)
+        and np.isin(photo, np.arange(len(paths))).all()
+        and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)  # NaN is close to nothing
+    ):
         raise DatasetError(f"{file} is damaged: its columns do not fit together. Run `facelab embed` again.")
     notes = [f"Left out: {error}" for error in errors if error]
     notes += [] if complete else [f"{file}: `facelab embed` was stopped early, so photos are missing in it."]
