@@ -166,7 +166,7 @@ def test_a_new_gallery_of_another_pipeline(photos):
         (["enroll", "g.hdf", "x", "hopper.jpg", "--meta", "a=1", "--meta", "a=2"], "a was given before"),
         (["enroll", "g.hdf", "--templates", "hopper.jpg"], "hopper.jpg"),
         (["export", "g.hdf", "hopper.jpg"], "is there already"),
-        (["export", "g.hdf", "no/such/folder.hdf"], "folder.hdf"),
+        (["export", "g.hdf", "no/such/folder.hdf"], "Make it first"),
         (["import", "g.hdf", "none.hdf"], "none.hdf"),
         (["import", "g.hdf", "hopper.jpg"], "not in the slides' layout"),
         (["import", "g.hdf", "hopper.jpg", "--embedder", "arcface"], "arcface"),

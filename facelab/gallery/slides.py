@@ -45,6 +45,8 @@ def write(path: Path, people: Iterable[tuple[Any, np.ndarray]]) -> None:
     """
     if path.exists():
         raise GalleryError(f"{path}: is there already. Give another name.")
+    if not path.parent.is_dir():
+        raise GalleryError(f"{path}: there is no folder {path.parent}. Make it first.")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with writing(path), replacement(path, part) as file, hdf5_into(file) as hdf_file:
         for person, vectors in people:
@@ -75,8 +77,9 @@ def _text(person: Any, text: str) -> str:
 
 
 def read(path: Path, dimension: int) -> list[Group]:
-    """Everybody in a file, the groups in the order of their numbers. Each feature must hold `dimension`
-    numbers.
+    """Everybody in a file, the groups in the order of their numbers.
+
+    dimension  how many numbers each feature must hold
 
     Raises GalleryError where something is missing, of another size, or outside of this very file.
     """
