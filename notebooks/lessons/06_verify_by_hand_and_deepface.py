@@ -24,7 +24,7 @@
 #
 # **Minutes.** 50, with the exercises 75.
 #
-# **Words.** Verification (1:1) is 얼굴 검증 in Korean and 顔照合 in Japanese; a threshold is 임계값 and 閾値.
+# **Words.** Lesson 00's table has them in Korean and Japanese.
 
 # %%
 import facelab as fl
@@ -490,7 +490,7 @@ print("square: ", fl.verify(collins, hopper, threshold=0.593, crop="square").fmr
 # | threshold 0.593, SFace | different people let through | same person missed |
 # |---|---|---|
 # | facelab's crop (rates above) | about 1 in 8,000 | 2.4 % |
-# | DeepFace's crop (300 pairs) | 2 of 150: 1.3 % [0.2, 4.7] | 77 of 150: 51 % [43, 60] |
+# | DeepFace's crop (300 pairs; no face: rejected) | 2 of 150: 1.3 % [0.2, 4.7] | 77 of 150: 51 % [43, 60] |
 #
 # The same number, the same weights. In one pipeline it is strict and good; in the other it turns half of
 # the true pairs away *and* lets more false ones in.
