@@ -99,7 +99,7 @@ _ = axes.set_xlabel("cosine distance from Serena Williams's mean")
 #
 # All 52 photos went into the mean, and then each was compared with it. A real phone never does that: the
 # photo at the door is new. So take it out: compare each photo with the mean of the *other* photos. That is
-# **leave one out** (하나 빼기, 一個抜き).
+# **leave one out** (리브 원 아웃, 一個抜き).
 #
 # **Predict.** Somebody enrols with only 2 photos. As the slides count, what is the mean distance of the two
 # from their mean: 0.3? 0.2? 0.1? And left out?
@@ -253,7 +253,9 @@ for k in far:
 #
 # The right side of the picture is the second thing that the histogram of section 2 hid: 13,000 strangers are
 # a grey mass. Whoever is *dangerous* is in its foot, too few to be seen. So pick people out. A and B are
-# sisters, C is a colleague.
+# sisters, C is a colleague. (The curves at the top right: for every threshold, the share of own photos that
+# open a phone over the share of other people's that do. It is called **ROC**, and lesson 08 is about it; the
+# marks are where the threshold stands.)
 #
 # Move the threshold (arrow keys work), and answer before you go on:
 #
@@ -549,7 +551,7 @@ print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_o
 #
 # > In this network's space, at a threshold that lets 1.0 of 1,000 strangers from LFW into a phone drawn at
 # > random (95 %: 0.9 to 1.1), single phones let in from next to none to 3.3 (2.0 to 5.2) of 1,000; and of the
-# > photos of two pairs of siblings nine in ten or more open the other's phone.
+# > photos of two pairs of siblings about nine in ten (88 to 97 %) open the other's phone.
 #
 # And what it does *not* say. LFW shows press photos of public figures: mostly men, mostly from North America
 # and Europe, few old people, hardly a child. Rates are of *its* strangers. It says to whom the errors fall
