@@ -25,9 +25,8 @@
 #
 # **Minutes.** 60, with the exercises 90.
 #
-# **Words.** The false match rate is 타인수락률 in Korean and 他人受入率 in Japanese,
-# the false non-match rate 본인거부율 and 本人拒否率, the equal error rate 동일오류율 and
-# 等価エラー率.
+# **Words.** The equal error rate is 동일 오류율 in Korean and 等価エラー率 in Japanese; the other words are
+# in lesson 00's table.
 
 # %%
 import facelab as fl
@@ -396,7 +395,8 @@ exercises.check("08.4", interval)
 #
 # - How many times larger would LFW have to be before ArcFace and CosFace come apart?
 # - Tick *corrected for looking at all*. Why must a difference be larger when 66 of them are looked at?
-# - On YTF: is CosFace better than VGG Face? And how did VGG Face, next to last on LFW, come to be third?
+# - Switch to YTF: is CosFace better than VGG Face? And what place has VGG Face there, which is next to last
+#   on LFW?
 
 # %%
 from facelab.widgets.papers import Papers
@@ -585,8 +585,9 @@ _ = axes.legend()
 
 # %% [markdown]
 # Some photos match dozens of strangers, and many match nobody. Biometrics calls it a **menagerie**
-# (Doddington et al., 1998): *lambs* are easily taken for others, *goats* are seldom recognised themselves.
-# For a lamb "1 in 1,000" is 1 in 140 on each try. It is why intervals here draw people, and why a mean rate
+# (lesson 07): *lambs* are those for whom others are taken, *wolves* those who are taken for others, and in a
+# comparison of one photo with one photo they are the same. For the worst of them "1 in 1,000" is 1 in 140 on
+# each try. It is why intervals here draw people, and why a mean rate
 # promises nothing to the person at the door. (One photo each: whether it is the person or the photo, these
 # numbers do not say.)
 #
@@ -650,7 +651,7 @@ axes.set(xlabel="people in the gallery, N", ylabel="FPIR: strangers named")
 _ = axes.legend()
 
 # %% [markdown]
-# It is a little less than the formula says, since the same strangers (the lambs) are hit again and again. So
+# It is a little less than the formula says, since the same strangers (the wolves) hit again and again. So
 # a gallery needs a stricter threshold the larger it grows, and pays with misses. That price is **FNIR at
 # FPIR**, the number that a search is to be judged by:
 
