@@ -124,9 +124,7 @@ def line_ends(people: np.ndarray) -> np.ndarray:
 
 
 class Growing:
-    """An array that grows at its end without being copied each time. `rows` taken earlier stay as they
-    were.
-    """
+    """An array that grows at its end, not copied each time. `rows` taken earlier stay as they were."""
 
     def __init__(self, rows: np.ndarray):
         self._buffer, self._count = rows, len(rows)

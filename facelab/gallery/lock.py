@@ -14,8 +14,9 @@ from facelab.errors import GalleryError
 
 
 class WriterLock:
-    """`NAME.lock` beside the gallery, held until `release`. Raises GalleryError when another writer has
-    it.
+    """`NAME.lock` beside the gallery, held until `release`.
+
+    Raises GalleryError when another writer has it.
     """
 
     def __init__(self, path: Path, timeout: float):

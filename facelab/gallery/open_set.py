@@ -60,8 +60,7 @@ def fpir_at(config: str, threshold: float, templates: int) -> FpirEstimate | Non
 
 
 def threshold_for(config: str, templates: int, fpir: float) -> tuple[float, str | None]:
-    """The distance threshold at which at most `fpir` of strangers get a name, and a note where that cannot be
-    had.
+    """The distance threshold at which at most `fpir` of strangers get a name; a note where none can be had.
 
     It is never wider than the one for verification, and never narrower than LFW can measure (one pair in
     100,000): a gallery with more than some 1,000 templates cannot be promised 1 %, and the note says what to

@@ -23,9 +23,8 @@ from facelab.pipeline import SIDE, Pipeline
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One vector (D,) float32 of unit norm, and what it was made of: a face, its crop, and notes, of a
-    photo.
-    """
+    """One vector (D,) float32 of unit norm and what it was made of: of a photo the face, its crop and notes;
+    of a crop the crop."""
 
     vector: np.ndarray
     face: Face | None = None

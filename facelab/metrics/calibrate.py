@@ -8,7 +8,8 @@ genuine ones). What such pairs can show is limited twice:
   known to a factor of two at best (the rule of 30; Doddington et al., Speech Communication 2000);
 - by the people in them: P people make P(P − 1)/2 pairs of people but only ⌊P/2⌋ that share nobody. Somebody
   who resembles many spoils many pairs at once. So intervals come from a bootstrap over people with the
-  threshold kept, and are never narrower than the exact binomial one (as in `facelab.calibration`).
+  threshold kept, and are never narrower than the exact binomial one; where no error was seen the
+  upper end is the rule of three (all as in `facelab.calibration`).
 
 And neither says anything about people who are not in the photos.
 """

@@ -48,7 +48,8 @@ def share(value: float, name: str) -> float:
 
 
 def allowed(rate: float, total: int) -> int:
-    """How many errors among `total` keep the rate at or below `rate`: ⌊rate·total⌋, and 29 for 0.29 of 100,
-    which
-    in floating point comes to 28.999999999999996."""
+    """How many errors among `total` keep the rate at or below `rate`: ⌊rate·total⌋.
+
+    29 for 0.29 of 100, which in floating point comes to 28.999999999999996.
+    """
     return int(np.floor(rate * total + 1e-9))

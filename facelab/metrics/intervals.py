@@ -52,9 +52,8 @@ class Rate(float):
 def clopper_pearson(count, total, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end of the exact two-sided binomial interval; scalars or arrays, broadcast.
 
-    low is the p at which `count` or more has probability (1 − level)/2, high the p at which `count` or
-    fewer has;
-    0 of n starts at 0, and n of n ends at 1.
+    low is the p at which `count` or more has probability (1 − level)/2, high the p at which `count` or fewer
+    has it; 0 of n starts at 0, and n of n ends at 1.
     """
     from scipy.special import betaincinv
 
@@ -92,8 +91,7 @@ def rule_of_three(n: int) -> float:
     """No error in n independent trials: with 95 % confidence the rate is below 3 / n.
 
     Exact is 1 − 0.05^(1/n), and −ln 0.05 = 2.996. It is a one-sided bound; the two-sided interval's upper
-    end,
-    which keeps 2.5 % for itself, is 3.69 / n.
+    end, which keeps 2.5 % for itself, is 3.69 / n.
     """
     if n < 1:
         raise ValueError(f"n={n}: at least one trial.")
@@ -125,10 +123,11 @@ Statistic = Callable[[np.ndarray, np.ndarray], float]
 def bootstrap_pairs(
     statistic: Statistic, scores, same, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Percentile interval of statistic(scores, same), drawing genuine and impostor pairs with replacement,
-    as many
-    of each as there are. Thresholds chosen inside the statistic are chosen anew each time, as they should
-    be."""
+    """Percentile interval of statistic(scores, same), drawing genuine and impostor pairs with replacement.
+
+    As many of each are drawn as there are. Thresholds chosen inside the statistic are chosen anew each time,
+    as they should be.
+    """
     both_classes(scores, same)
     scores, same = scores_and_labels(scores, same)
     genuine, impostor = np.flatnonzero(same), np.flatnonzero(~same)
@@ -156,10 +155,10 @@ def bootstrap_identities(
     identity_a, identity_b  (N,): who is on either side of each pair (numbers or names); same = (a == b)
 
     A person drawn k times takes along all pairs with everybody: a pair of different people enters k_a · k_b
-    times, a
-    pair of one person k_a times. Resamples that leave one class empty are drawn again. Where everybody
-    occurs in one
-    pair only this is the bootstrap over pairs; where a few people are in many pairs it is wider, and right.
+    times, a pair of one person k_a times. Resamples that leave one class empty are drawn again. It errs
+    on the wide side: where everybody occurs in one pair only, pairs of one person are drawn as the bootstrap
+    over pairs would, but k_a · k_b has three times the variance of k_a (Owen, *The pigeonhole bootstrap*,
+    Annals of Applied Statistics 2007). Where a few people are in many pairs, drawing pairs is too narrow.
     """
     both_classes(scores, same)
     scores, same = scores_and_labels(scores, same)
