@@ -87,7 +87,7 @@ def test_embed_a_folder(photos, tmp_path):
     out = tmp_path / "vectors.h5"
     done = facelab("embed", photos, out, "--device", "cpu", "--batch-size", "2")
     assert done.exit_code == 0, done.output
-    assert "3 faces of 5 photos, 2 photos gave nothing" in done.stdout
+    assert "5 photos; faces: 3, photos without any: 2" in done.stdout
     assert "broken.jpg" in done.stderr
     with h5py.File(out) as file:
         assert file["vectors"].shape == (3, 128)

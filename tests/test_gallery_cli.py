@@ -182,3 +182,12 @@ def test_mistakes_are_one_line_that_names_them(photos, monkeypatch, arguments, n
     assert named in line
     assert line.startswith("facelab: ")
     assert not (photos / "none.hdf").exists(), "a slip of the pen makes no gallery"
+
+
+def test_a_first_enrolment_that_fails_leaves_no_gallery(photos):
+    file = photos / "new.hdf"
+    assert facelab("enroll", file, "Nobody", photos / "nobody.png").exit_code == 2
+    assert not file.exists()
+    answer("enroll", file, "Eileen Collins", photos / "collins.jpg")
+    assert facelab("enroll", file, "Nobody", photos / "nobody.png").exit_code == 2
+    assert len(answer("list", file)) == 1  # what was there stays

@@ -87,8 +87,8 @@ def embed(
         typer.echo(f"  {reason}", err=True)
     state = "" if written.complete else " (stopped early; what was done so far)"
     typer.echo(
-        f"{out}: {written.faces} faces of {written.photos} photos{state}, "
-        f"{len(written.failed)} photos gave nothing."
+        f"{out}: {written.photos} photos{state}; faces: {written.faces}, photos without any: "
+        f"{len(written.failed)}."
     )
     if not written.complete:
         raise typer.Exit(130)

@@ -137,14 +137,19 @@ class Gallery:
             raise ValueError(f"mode={mode!r}: choose one of {', '.join(MODES)}.")
         if pipeline is not None and (embedder is not None or dimension is not None):
             raise ValueError("A pipeline brings its embedder: give pipeline= or embedder=, not both.")
+        if threshold is not None and not 0 <= threshold <= 2:
+            raise ValueError(f"threshold={threshold}: a cosine distance lies between 0 and 2.")
+        if not 0 < fpir < 1:
+            raise ValueError(f"fpir={fpir}: a share of strangers, between 0 and 1.")
         self.path = _resolved(path)
         self.threshold, self.fpir, self.mode = threshold, fpir, mode
         self.device = devices.choose(device if pipeline is None else pipeline.device)
         self._pipeline, self._mutex = pipeline, threading.RLock()
         self._lock: WriterLock | None = None
+        self._new = False
         wanted = _about(pipeline, embedder, dimension)
         if mode == "r+" and not self.path.exists():
-            raise GalleryError(f"{self.path}: there is no such gallery. mode='a' makes one.")
+            raise GalleryError(f"{self.path}: there is no such gallery. {store.HOW_TO_MAKE}")
         if not self.path.parent.is_dir():  # the lock would make it
             raise GalleryError(f"{self.path}: there is no folder {self.path.parent}. Make it first.")
         if mode != "r":
@@ -159,6 +164,7 @@ class Gallery:
         if self._lock is not None:
             store.drop_unfinished(self.path)
             if not self.path.exists():
+                self._new = True
                 about = wanted or _about(None, "sface", None)
                 store.rewrite(self.path, None, about, 0, _nobody(about.dimension))
         snapshot = store.read(self.path)
@@ -194,7 +200,10 @@ class Gallery:
     def __enter__(self) -> Gallery:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, error, *_) -> None:
+        """An error that ends the block before anybody was enrolled in a new gallery leaves no file behind."""
+        if error is not None and self._new and self._table is not None and self._next_id == 0:
+            self.path.unlink(missing_ok=True)
         self.close()
 
     def __repr__(self) -> str:
@@ -260,7 +269,7 @@ class Gallery:
     def _row(self, id: int) -> int:
         row = self._now.row(id) if isinstance(id, int | np.integer) and 0 <= id <= LAST_ID else None
         if row is None:
-            raise GalleryError(f"{self.path}: nobody has the id {id!r}. list() shows who is in it.")
+            raise GalleryError(f"{self.path}: nobody has the id {id!r}. Its list shows who is in it.")
         return row
 
     def _entry(self, row: int) -> tuple[str, dict]:

@@ -9,8 +9,8 @@ pair (`facelab.calibration`). From f follows
 with equality if the T comparisons were independent. They are not, and that only helps: given the stranger,
 who resembles many or few, people drawn at random match with some probability F, and E[1 − (1 − F)^T] ≤
 1 − (1 − E[F])^T because the left side bends downwards in F (Jensen); a person's further templates resemble
-the first, and fail together with it; and a person whose *mean* cosine is high enough has a template whose
-cosine is.
+the first, and are taken to fail together with it; and a person whose *mean* cosine is high enough has a
+template whose cosine is.
 
 What the bound takes for granted is that strangers and enrolled people are drawn from people like those of the
 calibration (LFW). Relatives, or people of one village before the same door, are more alike than that.
@@ -40,9 +40,10 @@ class FpirEstimate(Estimate):
     templates: int
 
     def __str__(self) -> str:
+        templates = f"{self.templates:,} template" + "s" * (self.templates != 1)
         return (
             f"at most {self.value:.2g}, 95 % interval {self.low:.2g} to {self.high:.2g}, with "
-            f"{self.templates:,} templates; from LFW, {self.pairs:,} pairs of {self.people:,} people"
+            f"{templates}; from LFW, {self.pairs:,} pairs of {self.people:,} people"
         )
 
 

@@ -54,6 +54,7 @@ WIDEST = 65_536
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _BLOCK = 2**22
 
+HOW_TO_MAKE = "mode='a', or `facelab gallery enroll`, makes one."
 RESTORE = "Bring back a copy of it, or remove it and enrol anew."
 
 
@@ -128,7 +129,7 @@ def _opened(path: Path, mode: str = "rb"):
             raise GalleryError(f"{path}: is not a file. Give the name of a gallery.")
         file = open(path, mode, buffering=0)  # noqa: SIM115
     except FileNotFoundError as error:
-        raise GalleryError(f"{path}: there is no such gallery. mode='a' makes one.") from error
+        raise GalleryError(f"{path}: there is no such gallery. {HOW_TO_MAKE}") from error
     except OSError as error:
         raise GalleryError(f"{path}: cannot be opened ({error.strerror}). Is it yours to use?") from error
     with file:
