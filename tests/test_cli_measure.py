@@ -182,7 +182,7 @@ def test_mistakes_are_one_line(tmp_path, people):
     (people / "Grace" / "0.png").rename(tmp_path / "one" / "Grace" / "0.png")
     for source, words in (
         (tmp_path / "one", "two people at least"),
-        (tmp_path / "nowhere", "is no file that `facelab embed` wrote"),
+        (tmp_path / "nowhere", "there is no such file"),
         (tmp_path / "one" / "Grace" / "0.png", "is no file that `facelab embed` wrote"),
     ):
         done = facelab("calibrate", source, "--device", "cpu")
