@@ -20,8 +20,8 @@ lab: .venv-lab  ## the workbook in JupyterLab (NO_BROWSER=1 prints the address i
 	@$(BIN)/facelab doctor --brief
 	$(BIN)/jupyter lab $(LAB_FLAGS) notebooks/00_start_here.ipynb
 
-# Two test processes share the cores: more threads than that only get in each other's way.
-test: export OMP_NUM_THREADS = 1
+# Test processes, or a kernel and a browser, share the cores: more threads only get in each other's way.
+test test-browser: export OMP_NUM_THREADS = 1
 test: .venv-dev ## the whole test suite, every notebook included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
