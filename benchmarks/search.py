@@ -1,7 +1,7 @@
 """Who is nearest among a million? facelab's gallery beside faiss, on the same vectors, in one run.
 
-    python -m benchmarks.search [--sizes 1000 100000 1000000] [--dimensions 128 512] [--threads 2] [--rounds
-    5]
+    python -m benchmarks.search                    # three sizes, 128 and 512 dimensions
+    python -m benchmarks.search --sizes 1000       # a quick look
 
 - identify: exact, k = 5, one probe and 64. faiss is `IndexFlatIP`, which is exact in float32; facelab orders
   by float64. GB/s is the size of the vectors over the time of one search: how fast memory would have to be
