@@ -381,9 +381,8 @@ class Gallery:
     def _append(self, columns: Columns) -> None:
         self._writable()
         next_id = self._next_id + len(columns.ids)
-        if (
-            columns.nbytes > self._head.end
-        ):  # more than there is: a new file, so that it need not be written twice
+        if columns.nbytes > self._head.end:
+            # More than there is already: a new file at once, and not the same rows twice.
             now = self._now.columns
             pairs = zip(now.arrays.values(), columns.arrays.values(), strict=True)
             self._rewrite(Columns(*(np.concatenate(pair) for pair in pairs)), next_id)
