@@ -165,18 +165,14 @@ def get_lfw(
     leaves nothing half done. Raises DatasetError: archive or list missing, wrong, truncated or hostile;
     disk full; no network; another process at the same work.
     """
-    import filelock
-
     folder = folder_of_lfw(home)
-    with _disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(filelock.FileLock(folder / ".lock"), folder):
-            for rest in folder.glob(".partial-*"):  # what a killed run left
-                shutil.rmtree(rest, ignore_errors=True)
-            if from_file is None:
-                _download(folder, variant, progress)
-            else:
-                variant = _take(Path(from_file).expanduser(), folder, progress)
+    with _alone(folder):
+        for rest in folder.glob(".partial-*"):  # what a killed run left
+            shutil.rmtree(rest, ignore_errors=True)
+        if from_file is None:
+            _download(folder, variant, progress)
+        else:
+            variant = _take(Path(from_file).expanduser(), folder, progress)
     return _listed(folder / variant, variant)
 
 
@@ -185,8 +181,6 @@ def get_fglfw(from_file: str | PathLike, *, home: str | PathLike | None = None) 
 
     Raises DatasetError, naming the line, for another list; then nothing is changed.
     """
-    import filelock
-
     source, folder = Path(from_file).expanduser(), folder_of_lfw(home)
     try:
         with open(source, "rb") as file:
@@ -198,12 +192,8 @@ def get_fglfw(from_file: str | PathLike, *, home: str | PathLike | None = None) 
     if len(content) > fglfw.MOST_BYTES:
         raise DatasetError(f"{source} is larger than any list of 6,000 pairs: give FGLFW's list of pairs.")
     pairs = parse_fglfw(content.decode("utf-8", "replace"), source)
-    with _disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(filelock.FileLock(folder / ".lock"), folder):
-            part = folder / f".partial-{fglfw.FILE_NAME}"
-            part.write_bytes(content)
-            part.replace(folder / fglfw.FILE_NAME)
+    with _alone(folder):
+        _put(folder / fglfw.FILE_NAME, content)
     return pairs
 
 
@@ -250,9 +240,7 @@ def _take(archive: Path, folder: Path, progress: bool) -> str:
                     f"{source} is not LFW's list (its SHA-256 is not the published one): replace it or "
                     "take it away."
                 )
-            part = folder / f".partial-{name}"
-            part.write_bytes(content)
-            part.replace(folder / name)
+            _put(folder / name, content)
     variant = _variant_of(archive)
     if not _complete(folder / variant):
         _unpack(archive, folder, variant, progress)
@@ -358,21 +346,31 @@ def _write_photo(archive: Path, content: bytes, person: Path, name: str) -> None
         raise DatasetError(f"{archive} holds {name} twice: it is not LFW's archive.") from None
 
 
+def _put(file: Path, content: bytes) -> None:
+    """A small file, whole or not there."""
+    part = file.with_name(f".partial-{file.name}")
+    part.write_bytes(content)
+    part.replace(file)
+
+
 @contextlib.contextmanager
-def _alone(lock, folder: Path) -> Iterator[None]:
-    """Under the lock; where another process holds it, that is said at once and not waited for."""
+def _alone(folder: Path) -> Iterator[None]:
+    """LFW's folder, made where it is not there, for one process at a time; another is told so at once."""
     import filelock
 
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise DatasetError(
-            f"Another process is just bringing LFW to {folder}: wait until it is done."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    lock = filelock.FileLock(folder / ".lock")
+    with _disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise DatasetError(
+                f"Another process is just bringing LFW to {folder}: wait until it is done."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 @contextlib.contextmanager
