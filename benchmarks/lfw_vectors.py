@@ -23,6 +23,7 @@ from facelab.align import warp
 from facelab.datasets import LFW
 from facelab.detect import Face
 from facelab.detect import load as load_detector
+from facelab.detect.face import most_central
 from facelab.embed import load as load_embedder
 from facelab.images import read_image
 from facelab.pipeline import CROPS, SIDE
@@ -127,22 +128,19 @@ class _Machine:
     def faces(self, photos: list[torch.Tensor]) -> tuple[list[Face | None], list[int]]:
         """The central face of each photo, and how it was found."""
         faces = [
-            _central(found, photo) for found, photo in zip(self.usual.detect(photos), photos, strict=True)
+            most_central(found, *photo.shape[:2])
+            for found, photo in zip(self.usual.detect(photos), photos, strict=True)
         ]
         how = [NONE if face is None else USUAL for face in faces]
         for row, photo in enumerate(photos):
-            if faces[row] is None and (face := _central(self.low.detect([photo])[0], photo)) is not None:
-                faces[row], how[row] = face, LOW
+            if faces[row] is None:
+                faces[row] = most_central(self.low.detect([photo])[0], *photo.shape[:2])
+                how[row] = NONE if faces[row] is None else LOW
         return faces, how
 
     def cut(self, photos: list[torch.Tensor], faces: list[Face], crop: str) -> torch.Tensor:
         matrices, within = CROPS[crop](faces)
         return warp(photos, range(len(photos)), matrices, SIDE, SIDE, within=within)
-
-
-def _central(faces: list[Face], photo: torch.Tensor) -> Face | None:
-    middle = np.array([photo.shape[1] - 1, photo.shape[0] - 1]) / 2
-    return min(faces, key=lambda face: float(np.hypot(*(face.center - middle))), default=None)
 
 
 def _read(paths: Sequence[Path]) -> list[torch.Tensor]:

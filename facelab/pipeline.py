@@ -33,6 +33,7 @@ from facelab.align import (
 from facelab.calibration import FmrEstimate
 from facelab.detect import Face
 from facelab.detect import load as load_detector
+from facelab.detect.face import most_central
 from facelab.embed import load as load_embedder
 from facelab.errors import DeviceError, FacelabError, ImageError, NoFaceError
 from facelab.images import name_of, read_image, walk_images
@@ -86,6 +87,15 @@ class Result:
                 f"face={len(self.faces) - 1} (face=0 is the largest)."
             )
         return face
+
+    def note(self, face: int) -> tuple[str, ...]:
+        """One sentence that says which face was used where there are several; nothing where there is one."""
+        if len(self.faces) == 1:
+            return ()
+        return (
+            f"{name_of(self.path)} has {len(self.faces)} faces; face {face} was used (0 is the largest; "
+            "face= chooses another)",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,8 +271,7 @@ class Pipeline:
             return faces
         if self.faces == "largest":
             return faces[:1]
-        middle = np.array([photo.shape[1] - 1, photo.shape[0] - 1]) / 2
-        return [min(faces, key=lambda face: float(np.hypot(*(face.center - middle))))]
+        return [most_central(faces, *photo.shape[:2])]
 
     def _cut(self, photos: list[Tensor], faces: list[list[Face]]) -> Tensor:
         """All faces of all photos as (N, 112, 112, 3) uint8, in one warp."""
@@ -321,12 +330,7 @@ class Pipeline:
             raise ValueError(f"face={face!r}: the number of a face, or two of them, one for each photo.")
         results = self._process([(a, _read(a)), (b, _read(b))])
         rows = [result.one(which) for result, which in zip(results, wanted, strict=True)]
-        notes = [
-            f"{name_of(result.path)} has {len(result.faces)} faces; face {row} was used (0 is the largest; "
-            "face= chooses another)"
-            for result, row in zip(results, rows, strict=True)
-            if len(result.faces) > 1
-        ]
+        notes = [note for result, row in zip(results, rows, strict=True) for note in result.note(row)]
         distance = cosine_distance(*(result.vectors[row] for result, row in zip(results, rows, strict=True)))
         return Verification(
             same=distance <= threshold,

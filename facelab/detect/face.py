@@ -43,3 +43,9 @@ class Face:
 def largest_first(faces: list[Face]) -> list[Face]:
     """Faces by the area of their boxes, largest first; equal areas by score, then from left to right."""
     return sorted(faces, key=lambda face: (-face.area, -face.score, float(face.box[0])))
+
+
+def most_central(faces: list[Face], height: int, width: int) -> Face | None:
+    """The face whose box has its centre nearest the middle of a photo of that size; None without a face."""
+    middle = (width - 1) / 2, (height - 1) / 2
+    return min(faces, key=lambda face: float(np.hypot(*np.subtract(face.center, middle))), default=None)

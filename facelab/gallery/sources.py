@@ -17,7 +17,6 @@ from torch import Tensor
 from facelab.detect import Face
 from facelab.errors import GalleryError
 from facelab.gallery.columns import UNIT_TOLERANCE
-from facelab.images import name_of
 from facelab.pipeline import SIDE, Pipeline
 
 
@@ -90,16 +89,12 @@ def look(
         pipe = pipeline()
         results = [pipe.one(photos[0])] if len(photos) == 1 else pipe(photos, progress=False)
         for i, result in zip(at["photo"], results, strict=True):
-            row, count = result.one(face), len(result.faces)
-            note = (
-                f"{name_of(result.path)} has {count} faces; face {row} was used (0 is the largest; face= "
-                "chooses another)"
-            )
+            row = result.one(face)
             seen[i] = Seen(
                 unit(result.vectors[row : row + 1], dimension)[0],
                 result.faces[row],
                 result.crops[row],
-                (note,) if count > 1 else (),
+                result.note(row),
             )
     return [seen[i] for i in range(len(items))], single
 

@@ -13,6 +13,7 @@ import torch
 import facelab as fl
 from facelab.align import invert, landmark_matrices, transform_points
 from facelab.detect import load
+from facelab.detect.face import most_central
 from facelab.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW
 from facelab.widgets.base import LivePicture, LiveWidget, choice, slider
 
@@ -46,8 +47,7 @@ def detector(cut: str):
 def find(view: np.ndarray, cut: str) -> fl.Face | None:
     """The face nearest the middle of the window, by the detector that belongs to the cut."""
     found = detector(cut).detect([view])[0]
-    middle = (WINDOW - 1) / 2
-    return min(found, key=lambda face: np.hypot(*np.subtract(face.center, middle)), default=None)
+    return most_central(found, WINDOW, WINDOW)
 
 
 def cut_out(photo: np.ndarray, face: fl.Face, cut: str, scale: float = 1.0) -> np.ndarray:

@@ -39,7 +39,6 @@ class GalleryDesk(LiveWidget):
     """
 
     title = "A gallery"
-    # Reading, judging and turning away a photo that somebody brings is the same at both desks.
 
     def __init__(self, photos: dict[str, np.ndarray], people: dict[str, np.ndarray]):
         self.photos, self.people = dict(photos), dict(people)
