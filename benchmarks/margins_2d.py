@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 
 from facelab import training
-from facelab.widgets import fan
+from facelab.course.widgets import fan
 
 EASED = {"base": 100.0, "gamma": 1.0, "lambda_min": 0.0}
 

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import report, time_alternately
-from facelab.portraits import collins, hopper
+from facelab.course.portraits import collins, hopper
 
 IMPORTS = {
     "python, nothing imported": "pass",

@@ -20,7 +20,8 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.common import report
-from facelab import datasets, peers, portraits
+from facelab import datasets
+from facelab.course import peers, portraits
 from facelab.errors import DatasetError, NoFaceError
 from facelab.images import read_image
 from facelab.metrics import k_fold_accuracy

@@ -2,8 +2,10 @@
 
 The rooms of the package, in the order in which a photo passes through them:
 `images` → `weights` → `detect` → `align` → `embed` → `pipeline` → `metrics`, `datasets` → `gallery`;
-beside them `losses` and `training`, and on top of the data `evaluation` and `study`; last, importing all,
-`plots`, `widgets`, `exercises`, `cli`.
+on top of the data `evaluation`; beside them `losses` and `training`; last, importing all, `cli`.
+
+All that only the notebooks use lives in one room of its own, `facelab.course`. It imports the library; the
+library never imports it.
 
 `fl.detect`, `fl.align` and `fl.embed` are functions. The rooms of the same names are reached by
 `from facelab.align import warp`, never by `import facelab.align as …`.
@@ -54,16 +56,11 @@ _ROOMS = (
     "datasets",
     "errors",
     "evaluation",
-    "exercises",
     "gallery",
     "losses",
     "metrics",
-    "peers",
-    "plots",
-    "study",
     "training",
     "weights",
-    "widgets",
 )
 
 

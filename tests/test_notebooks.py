@@ -76,7 +76,7 @@ def test_cells_are_short(stored):
 
 
 def test_three_exercises_with_checks_and_hints(stored):
-    from facelab.exercises import core
+    from facelab.course.exercises import core
 
     checks = tagged(stored, "check")
     asked = re.findall(r'exercises\.check\(\s*"([\d.]+)"', "\n".join(cell.source for cell in checks))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from facelab.papers import PAPERS
+from facelab.course.lesson08 import PAPERS
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSON = (ROOT / "notebooks" / "lessons" / "08_benchmarks_and_metrics.py").read_text("utf-8")

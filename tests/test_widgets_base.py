@@ -8,8 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from facelab.widgets.base import LivePicture, LiveWidget, choice, control_text, slider, tick
-from facelab.widgets.picture import StampCanvas, png
+from facelab.course.widgets.base import LivePicture, LiveWidget, choice, control_text, slider, tick
+from facelab.course.widgets.picture import StampCanvas, png
 
 
 class Grey(LiveWidget):

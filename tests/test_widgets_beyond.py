@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from facelab import losses
-from facelab.widgets import beyond
-from facelab.widgets.beyond import ARCFACE, GRID, MAKERS, Beyond, Setting
+from facelab.course.widgets import beyond
+from facelab.course.widgets.beyond import ARCFACE, GRID, MAKERS, Beyond, Setting
 
 
 @pytest.fixture(scope="module")

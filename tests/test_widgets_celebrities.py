@@ -7,17 +7,17 @@ import pytest
 from PIL import Image
 
 import facelab as fl
-from facelab import study
+from facelab.course import lesson07
+from facelab.course.lesson07 import Study
+from facelab.course.widgets.celebrities import Celebrities, combo, density, drawable
 from facelab.errors import DatasetError
-from facelab.study import Study
-from facelab.widgets.celebrities import Celebrities, combo, density, drawable
 
 PEOPLE = ("George_W_Bush", "Jeb_Bush", "Mahmoud_Abbas")
 
 
 @pytest.fixture(scope="module")
 def lfw_study() -> Study:
-    return study.of_templates(fl.datasets.lfw_templates())
+    return lesson07.of_templates(fl.datasets.lfw_templates())
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def small(names, photos: int = 3) -> Study:
     """A study of people who are nowhere near each other."""
     random = np.random.default_rng(0)
     person = np.repeat(np.arange(len(names)), photos)
-    vectors = study.unit(np.eye(16)[person] + 0.1 * random.normal(size=(len(person), 16)))
+    vectors = lesson07.unit(np.eye(16)[person] + 0.1 * random.normal(size=(len(person), 16)))
     number = np.tile(np.arange(1, photos + 1), len(names))
     return Study(tuple(names), vectors.astype(np.float32), person, number, "test")
 

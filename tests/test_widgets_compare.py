@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import facelab as fl
-from facelab.widgets.compare import CONFIG, Compare, changes, framed, jpeg, smaller
-from facelab.widgets.photo_source import PhotoSource
+from facelab.course.widgets.compare import CONFIG, Compare, changes, framed, jpeg, smaller
+from facelab.course.widgets.photo_source import PhotoSource
 
 MAGENTA = (255, 0, 255)
 
@@ -88,7 +88,7 @@ def test_a_tilt_moves_b_and_reset_brings_it_back(widget):
 
 def test_no_face_after_a_tilt_is_said_and_not_an_error(widget, monkeypatch):
     blank = np.zeros((320, 320, 3), np.uint8)
-    monkeypatch.setattr("facelab.widgets.compare.tilted", lambda *_: blank)
+    monkeypatch.setattr("facelab.course.widgets.compare.tilted", lambda *_: blank)
     widget.tilt.value = 5
     assert widget.error is None
     assert np.isnan(widget.distance)
@@ -146,7 +146,7 @@ def test_a_problem_of_the_browser_is_said_and_escaped(widget):
 
 
 def test_a_large_photo_is_made_smaller(widget, astronaut, monkeypatch):
-    monkeypatch.setattr("facelab.widgets.photo_source.SIDE", 400)
+    monkeypatch.setattr("facelab.course.widgets.photo_source.SIDE", 400)
     send(widget, 0, "large.png", png(np.pad(astronaut, ((0, 0), (0, 288), (0, 0)))))
     assert widget.own["yours: large.png"].shape == (256, 400, 3)
     widget.b.value = "Collins"

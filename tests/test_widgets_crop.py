@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import facelab as fl
-from facelab.widgets import crop
-from facelab.widgets.crop import CUTS, CropWidget
+from facelab.course.widgets import crop
+from facelab.course.widgets.crop import CUTS, CropWidget
 
 
 @pytest.fixture(scope="module")
 def widget():
-    from facelab import portraits
+    from facelab.course import portraits
 
     return CropWidget({"Eileen Collins": portraits.collins()}, threshold=0.64)
 

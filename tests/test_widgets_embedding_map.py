@@ -12,10 +12,8 @@ import pytest
 import traitlets
 from PIL import Image
 
-from facelab.datasets import lfw_templates
-from facelab.errors import DatasetError
-from facelab.widgets import embedding_map
-from facelab.widgets.embedding_map import (
+from facelab.course.widgets import embedding_map
+from facelab.course.widgets.embedding_map import (
     CHOICES,
     LIMIT,
     LOOKS,
@@ -29,6 +27,8 @@ from facelab.widgets.embedding_map import (
     nearest,
     towards,
 )
+from facelab.datasets import lfw_templates
+from facelab.errors import DatasetError
 
 WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 

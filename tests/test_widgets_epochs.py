@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facelab import unseen
-from facelab.widgets.epochs import Epochs, fitted, flat
+from facelab.course import lesson01
+from facelab.course.widgets.epochs import Epochs, fitted, flat
 
 
 @pytest.fixture(scope="module")
 def data():
-    return unseen.digits()
+    return lesson01.digits()
 
 
 @pytest.fixture
 def widget(data):
     random = np.random.default_rng(0)
     runs = [
-        unseen.Run(method, seed, [random.normal(size=(1797, 2)).astype(np.float32) for _ in range(4)])
+        lesson01.Run(method, seed, [random.normal(size=(1797, 2)).astype(np.float32) for _ in range(4)])
         for method in ("softmax", "contrastive")
         for seed in (0, 1)
     ]
@@ -39,7 +39,7 @@ def test_the_picture_and_the_words_follow_both_controls(widget, data):
             with widget.together():
                 widget.epoch.value, widget.seed.value = epoch, seed
             assert widget.error is None
-            known, strange = unseen.both(widget.runs["contrastive", seed].frames[epoch], data)
+            known, strange = lesson01.both(widget.runs["contrastive", seed].frames[epoch], data)
             assert f"contrastive: two learnt digits told apart {known:.0%}, never learnt {strange:.0%}" in (
                 widget.line.value
             )

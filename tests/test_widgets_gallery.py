@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import facelab as fl
-from facelab import portraits
-from facelab.widgets.gallery import GalleryDesk, listed
+from facelab.course import portraits
+from facelab.course.widgets.gallery import GalleryDesk, listed
 
 MAGENTA = (255, 0, 255)
 

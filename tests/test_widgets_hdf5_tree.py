@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facelab.widgets.hdf5_tree import MEMBERS, ROWS, Hdf5Tree, drawable, look
+from facelab.course.widgets.hdf5_tree import MEMBERS, ROWS, Hdf5Tree, drawable, look
 
 
 @pytest.fixture

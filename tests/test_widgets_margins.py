@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from facelab.losses import ArcFace, CosFace, SphereFace, max_margin_2d
-from facelab.widgets.margins import (
+from facelab.course.widgets.margins import (
     PRESETS,
     GradientExplorer,
     MarginExplorer,
@@ -18,6 +17,7 @@ from facelab.widgets.margins import (
     slack,
     softmax,
 )
+from facelab.losses import ArcFace, CosFace, SphereFace, max_margin_2d
 
 
 @pytest.mark.parametrize("classes", [4, 5, 8, 10, 12])

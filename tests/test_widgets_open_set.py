@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from facelab.course.widgets.open_set import OpenSet
 from facelab.metrics import tpir_tnir
-from facelab.widgets.open_set import OpenSet
 
 SIZES = (5, 20, 60)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facelab.course.widgets.pairs import RANKS, HardPairs
 from facelab.datasets import IndexPairs, Templates
-from facelab.widgets.pairs import RANKS, HardPairs
 
 MAGENTA = (255, 0, 255)
 

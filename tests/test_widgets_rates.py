@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from facelab import metrics
-from facelab.widgets.rates import EDGE, Rates, deviate
+from facelab.course.widgets.rates import EDGE, Rates, deviate
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facelab.plots import ORANGE
-from facelab.widgets.threshold import Threshold, at_or_below, count, one_in, pairwise_distances
+from facelab.course.plots import ORANGE
+from facelab.course.widgets.threshold import Threshold, at_or_below, count, one_in, pairwise_distances
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from facelab.course.widgets import fan
+from facelab.course.widgets.trainer import LOSSES, Trainer
 from facelab.losses import SphereFace
 from facelab.training import seeded
-from facelab.widgets import fan
-from facelab.widgets.trainer import LOSSES, Trainer
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import torch
 import traitlets
 from PIL import Image
 
+from facelab.course.widgets.triplet import LIMIT, POINTS, RATE, START, Triplet, measure, on_circle
 from facelab.losses import TripletLoss
-from facelab.widgets.triplet import LIMIT, POINTS, RATE, START, Triplet, measure, on_circle
 
 RANDOM = np.random.default_rng(0)
 CASES = [

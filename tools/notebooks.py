@@ -146,7 +146,7 @@ def still(output) -> list:
     if picture is None:
         raise LessonError(
             f"a widget without a picture to store ({output.data.get('text/plain', '')[:60]}…): "
-            "derive it from facelab.widgets.base.LiveWidget, or mix in StillPicture"
+            "derive it from facelab.course.widgets.base.LiveWidget, or mix in StillPicture"
         )
     caption = output.data["text/plain"]
     return [

@@ -29,7 +29,7 @@
 import facelab as fl
 import matplotlib.pyplot as plt
 import numpy as np
-from facelab import exercises, plots, portraits
+from facelab.course import exercises, plots, portraits
 
 plots.use_style()
 
@@ -323,7 +323,7 @@ print(f"different people  middle {np.median(impostor):.2f}   nearest  {impostor.
 # Some you could not tell yourself, and in a few the *label* is wrong, not the answer.
 
 # %%
-from facelab.widgets.pairs import HardPairs, photos_if_here
+from facelab.course.widgets.pairs import HardPairs, photos_if_here
 
 hardest = HardPairs(lfw, photos_if_here(), threshold)
 hardest
@@ -335,7 +335,7 @@ hardest
 # photo of *everybody else*: $5749 \cdot 5748 / 2$ pairs.
 
 # %% tags=["nbval-check-output"]
-from facelab.widgets.threshold import Threshold, pairwise_distances
+from facelab.course.widgets.threshold import Threshold, pairwise_distances
 
 everybody = lfw.vectors[lfw.number == 1]  # the first photo of each person
 strangers = pairwise_distances(everybody)

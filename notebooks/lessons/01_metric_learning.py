@@ -28,9 +28,10 @@ import facelab as fl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from facelab import exercises, losses, plots, unseen
-from facelab.widgets.embedding_map import PEOPLE, EmbeddingMap
-from facelab.widgets.epochs import Epochs
+from facelab import losses
+from facelab.course import exercises, lesson01, plots
+from facelab.course.widgets.embedding_map import PEOPLE, EmbeddingMap
+from facelab.course.widgets.epochs import Epochs
 
 plots.use_style()
 
@@ -49,7 +50,7 @@ plots.use_style()
 # below is ever trained on one of them. They play the people who come to the door tomorrow.
 
 # %% tags=["nbval-check-output"]
-data = unseen.digits(unseen=(8, 9))
+data = lesson01.digits(unseen=(8, 9))
 print(len(data.learn), "images to learn from, of the digits", data.classes.tolist())
 print(len(data.fresh), "more of these digits, kept back")
 print(len(data.unseen), "of the digits 8 and 9, never learnt from")
@@ -67,7 +68,7 @@ _ = plots.show([data.images[row].reshape(8, 8) for row in some], [str(d) for d i
 # for 8 against 9?
 
 # %% tags=["nbval-check-output"]
-pixels = unseen.both(data.images, data)
+pixels = lesson01.both(data.images, data)
 print(f"raw pixels   two of 0 … 7: {pixels[0]:.1%}   8 against 9: {pixels[1]:.1%}")
 
 # %% [markdown]
@@ -99,8 +100,8 @@ assert torch.isclose(by_hand, head(x, y)).all()
 # Now the training: fifteen times through the images, a second or two.
 
 # %%
-softmax = unseen.learn("softmax", data, seed=0)
-print(f"two of 0 … 7: {unseen.both(softmax.embeddings, data)[0]:.1%}, from 2 numbers instead of 64")
+softmax = lesson01.learn("softmax", data, seed=0)
+print(f"two of 0 … 7: {lesson01.both(softmax.embeddings, data)[0]:.1%}, from 2 numbers instead of 64")
 
 # %% [markdown]
 # For the digits it learnt it is better than the pixels, on images it never saw, and from two numbers. The
@@ -154,8 +155,8 @@ _ = axes.legend()
 # the same start as above; only the loss is another:
 
 # %%
-contrastive = unseen.learn("contrastive", data, seed=0)
-print(f"two of 0 … 7: {unseen.both(contrastive.embeddings, data)[0]:.1%}")
+contrastive = lesson01.learn("contrastive", data, seed=0)
+print(f"two of 0 … 7: {lesson01.both(contrastive.embeddings, data)[0]:.1%}")
 
 # %% [markdown]
 # **DeepID2** (2014) did both at once, *joint identification and verification*: softmax to set people apart,
@@ -177,10 +178,10 @@ assert torch.isclose(both_at_once(batch, labels), identification + 0.05 * verifi
 # nearly perfect on 0 to 7? More, less, or as much? And which of the three most?
 
 # %%
-runs = [unseen.learn(method, data, seed=seed) for method in unseen.METHODS for seed in range(3)]
+runs = [lesson01.learn(method, data, seed=seed) for method in lesson01.METHODS for seed in range(3)]
 print(f"{'raw pixels':12s} two of 0 … 7: {pixels[0]:6.1%}   8 against 9: {pixels[1]:.0%}")
-for method in unseen.METHODS:
-    known, new = np.transpose([unseen.both(r.embeddings, data) for r in runs if r.method == method])
+for method in lesson01.METHODS:
+    known, new = np.transpose([lesson01.both(r.embeddings, data) for r in runs if r.method == method])
     print(f"{method:12s} two of 0 … 7: {known.mean():6.1%}   8 against 9:", *[f"{v:.0%}" for v in new])
 
 # %% [markdown]
@@ -225,7 +226,7 @@ watch.reset()
 
 # %%
 for count in (2, 4, 6, 8):
-    new = [unseen.after_learning(count, seed) for seed in range(3)]
+    new = [lesson01.after_learning(count, seed) for seed in range(3)]
     print(f"{count} digits learnt: 8 against 9", *[f"{value:.0%}" for value in new])
 
 # %% [markdown]
@@ -275,13 +276,13 @@ exercises.check("01.2", chi_squared)
 # **Predict.** 64 weights cannot learn eight classes by heart. Will *they* carry over to 8 and 9?
 
 # %%
-a, b, same = unseen.balanced_pairs(data.labels, data.learn)
-w = torch.tensor(unseen.chi_squared_weights(data.images[a], data.images[b], same))
+a, b, same = lesson01.balanced_pairs(data.labels, data.learn)
+w = torch.tensor(lesson01.chi_squared_weights(data.images[a], data.images[b], same))
 
 # %%
 images = torch.tensor(data.images)
 for name, rows in (("two of 0 … 7", data.fresh), ("8 and 9", data.unseen)):
-    a, b, same = unseen.balanced_pairs(data.labels, rows, seed=1)
+    a, b, same = lesson01.balanced_pairs(data.labels, rows, seed=1)
     for kind, weights in (("plain χ²", None), ("weighted χ²", w)):
         distance = losses.weighted_chi_squared(images[a], images[b], weights)
         print(f"{name:13s} {kind:12s} equal error rate {fl.metrics.eer(-distance.numpy(), same):.1%}")
@@ -441,8 +442,8 @@ exercises.check("01.4", k_means_step)
 ten = np.concatenate([lfw.of(name)[:30] for name in PEOPLE])
 who = np.repeat(np.arange(10), 30)
 for k in (8, 10, 15):
-    share = unseen.majority(unseen.k_means(ten, k), who)
-    split = sum(parts > 1 for parts in unseen.pieces(unseen.k_means(ten, k), who).values())
+    share = lesson01.majority(lesson01.k_means(ten, k), who)
+    split = sum(parts > 1 for parts in lesson01.pieces(lesson01.k_means(ten, k), who).values())
     print(f"k = {k:2d}: {share:.0%} with the majority of their heap, {split} people split over several heaps")
 
 # %% [markdown]
@@ -450,8 +451,8 @@ for k in (8, 10, 15):
 # so: it always returns $k$ heaps. Now all 158 people, whose photos are anything from 10 to 530:
 
 # %%
-heaps = unseen.k_means(vectors, len(lfw.names))
-parts = unseen.pieces(heaps, person)
+heaps = lesson01.k_means(vectors, len(lfw.names))
+parts = lesson01.pieces(heaps, person)
 most = max(parts, key=parts.get)
 print(f"{lfw.names[most].replace('_', ' ')} ({np.sum(person == most)} photos) → {parts[most]} heaps")
 mixed = sum(len(np.unique(person[heaps == heap])) > 1 for heap in range(len(lfw.names)))

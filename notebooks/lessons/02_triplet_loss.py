@@ -27,7 +27,8 @@ import facelab as fl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from facelab import exercises, losses, metrics, plots
+from facelab import losses, metrics
+from facelab.course import exercises, plots
 from facelab.training import balanced_batches, embeddings_of, fit, seeded
 
 plots.use_style()
@@ -139,7 +140,7 @@ exercises.check("02.1", triplet_loss)
 #    pushes it although it is as wrong as can be?
 
 # %%
-from facelab.widgets.triplet import Triplet
+from facelab.course.widgets.triplet import Triplet
 
 triplet = Triplet()
 triplet
@@ -266,7 +267,13 @@ print(f"{triplets:.1e} triplets, {triplets / 1e6 / 3600 / 24 / 365:,.0f} years")
 # section 1, how many of them have any loss at all?
 
 # %%
-from facelab.mining import random_triplets, shares, split_people, squared_distances, verification_pairs
+from facelab.course.lesson02 import (
+    random_triplets,
+    shares,
+    split_people,
+    squared_distances,
+    verification_pairs,
+)
 
 train, test = split_people(lfw, train_from=4)  # people with four photos or more; people with two or three
 drawn = random_triplets(lfw.identity[train], 20_000)
@@ -394,7 +401,7 @@ table(results)
 # compare: at which epoch does the middle column stop changing?
 
 # %%
-from facelab.widgets.mining import MiningReplay
+from facelab.course.widgets.mining import MiningReplay
 
 replay = MiningReplay({name: results[name][0][0] for name in minings}, drawn, alpha)
 replay

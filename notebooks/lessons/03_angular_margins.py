@@ -27,8 +27,8 @@
 import facelab as fl
 import matplotlib.pyplot as plt
 import numpy as np
-from facelab import exercises, plots
-from facelab.widgets import fan
+from facelab.course import exercises, plots
+from facelab.course.widgets import fan
 
 plots.use_style()
 
@@ -211,7 +211,7 @@ exercises.check("03.3", arc_logit)
 # what m2 do the wedges shrink to lines? With 10?
 
 # %%
-from facelab.widgets.margins import MarginExplorer
+from facelab.course.widgets.margins import MarginExplorer
 
 explorer = MarginExplorer()
 explorer
@@ -297,7 +297,7 @@ print(f"named right: {tight.last.accuracy:.0%}, spread {tight.last.spread:.2f}°
 # **Predict.** Will it be as striking here? Press **Start**, watch; then drag the epoch, or press play.
 
 # %%
-from facelab.widgets.trainer import Trainer
+from facelab.course.widgets.trainer import Trainer
 
 toys = {"8 people (LFW)": people, "10 digits": fan.digits()}
 trainer = Trainer(toys, left=("Softmax", None, 64), right=("ArcFace", 0.5, 64))
@@ -392,8 +392,8 @@ for loss, options in rivals:
 # **Predict.** How sure is softmax of it with s = 1? With s = 10?
 
 # %% tags=["nbval-check-output"]
-from facelab.widgets.margins import SLIDE_COSINES, GradientExplorer
-from facelab.widgets.margins import softmax as softmax_of
+from facelab.course.widgets.margins import SLIDE_COSINES, GradientExplorer
+from facelab.course.widgets.margins import softmax as softmax_of
 
 for s in (1, 2, 5, 10, 64):
     print(f"s = {s:2}:", *(f"{share:.3f}" for share in softmax_of(s * np.array(SLIDE_COSINES))))

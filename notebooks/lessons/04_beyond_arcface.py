@@ -27,8 +27,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from facelab import exercises, experiments, losses, plots
-from facelab.widgets.beyond import Beyond
+from facelab import losses
+from facelab.course import exercises, lesson04, plots
+from facelab.course.widgets.beyond import Beyond
 
 plots.use_style()
 
@@ -82,7 +83,7 @@ beside.reset()
 # %% [markdown]
 # ### How to believe an effect
 #
-# Each experiment below is one function of `facelab.experiments`: small networks, seconds, real data
+# Each experiment below is one function of `facelab.course.lesson04`: small networks, seconds, real data
 # (scikit-learn's digits, 8 × 8; face vectors of LFW's public figures). What is *wrong* with the data (false
 # labels, blur, unequal classes) we put there ourselves, so we know the truth. Three rules:
 #
@@ -105,16 +106,16 @@ beside.reset()
 # Sixteen people of LFW get 4, 8, 16 or 32 photos *by lot*, so that it is the size and not the person.
 
 # %%
-margins = experiments.over_seeds(experiments.class_margins)
+margins = lesson04.over_seeds(lesson04.class_margins)
 axes = plt.subplots(figsize=(7, 3.6))[1]
 for run, marker in zip(margins["margins"], "os^", strict=True):
     axes.plot(run, marker + "-", ms=8)
-axes.set(xticks=range(4), xticklabels=experiments.SIZES, xlabel="photos of the person")
+axes.set(xticks=range(4), xticklabels=lesson04.SIZES, xlabel="photos of the person")
 _ = axes.set(ylabel="learnt margin", title="One line a seed")
 
 # %%
-print("faces\n" + experiments.table(margins))
-print("\ndigits\n" + experiments.table(experiments.over_seeds(experiments.class_margins, data="digits")))
+print("faces\n" + lesson04.table(margins))
+print("\ndigits\n" + lesson04.table(lesson04.over_seeds(lesson04.class_margins, data="digits")))
 
 # %% [markdown]
 # **Seen.** The margins: yes, in every seed (0.52 for four photos down to 0.36 for 32; rank correlation about
@@ -159,7 +160,7 @@ Beyond("AdaCos", theta=45)
 # $s=1$ does worse on ten digits.
 
 # %%
-scales = experiments.over_seeds(experiments.scales)
+scales = lesson04.over_seeds(lesson04.scales)
 _, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
 left.plot(scales["s"].T)
 left.axhline(losses.fixed_scale(10), color=plots.BLACK, ls=":")
@@ -168,7 +169,7 @@ right.plot(scales["θ"].T)
 _ = right.set(xlabel="step", title="median angle to the centre, degrees")
 
 # %%
-print(experiments.table(scales))
+print(lesson04.table(scales))
 
 # %% [markdown]
 # **Seen.** The scale falls from above 3 to about 2 while the median angle falls from 90° to 10°: yes, each
@@ -205,9 +206,9 @@ curriculum_widget.reset()
 
 # %%
 ts = (1.0, 1.2, 1.4, 2.0, 4.0)
-hard = experiments.over_seeds(experiments.hard_weights, ts=ts)
+hard = lesson04.over_seeds(lesson04.hard_weights, ts=ts)
 for name, title in (("learnt", "learnt"), ("held", "unseen"), ("hard", "with a hard negative at the end")):
-    print(title + "\n" + experiments.table({f"t = {t}": hard[name][:, k] for k, t in enumerate(ts)}))
+    print(title + "\n" + lesson04.table({f"t = {t}": hard[name][:, k] for k, t in enumerate(ts)}))
 
 # %% [markdown]
 # **Seen.** $t=1.2$ and $1.4$ do neither good nor harm here (within a point of $t=1$, which is ArcFace). At
@@ -220,14 +221,14 @@ for name, title in (("learnt", "learnt"), ("held", "unseen"), ("hard", "with a h
 # are left by the time $t$ is large?
 
 # %%
-course = experiments.over_seeds(experiments.curriculum)
+course = lesson04.over_seeds(lesson04.curriculum)
 _, panels = plt.subplots(1, 3, figsize=(12, 3.6))
 titles = ("t", "share with a hard negative", "their weight t + cos θ")
 for axes, name, title in zip(panels, ("t", "hard", "weight"), titles, strict=True):
     axes.plot(np.arange(1, 17), course[name].T)
     axes.set(xlabel="epoch", title=title)
 panels[2].axhline(1, color=plots.BLACK, ls=":")
-print(experiments.table(course))
+print(lesson04.table(course))
 
 # %% [markdown]
 # **Seen.** Both halves of the mechanism: $t$ rises to 0.7, the weight from 0.2 to 1.1, passing 1 in epoch
@@ -268,8 +269,8 @@ exercises.check("04.1", negatives)
 # %.
 
 # %%
-groups = experiments.over_seeds(experiments.group_shares)
-print(experiments.table(groups, digits=2))
+groups = lesson04.over_seeds(lesson04.group_shares)
+print(lesson04.table(groups, digits=2))
 
 # %% [markdown]
 # **Seen.** Greedy labels with weight $\lambda=1$: one group swallows everybody, in every seed.
@@ -295,7 +296,7 @@ Beyond("Sub-centre ArcFace", theta=110)
 # people, so we know which.
 
 # %%
-noisy = experiments.over_seeds(experiments.noisy_labels)
+noisy = lesson04.over_seeds(lesson04.noisy_labels)
 angle, wrong = noisy["angle"].ravel(), noisy["wrong"].ravel()
 axes = plt.subplots(figsize=(9, 3.8))[1]
 bins = np.arange(0, 181, 5)
@@ -306,9 +307,9 @@ axes.set(xlabel="angle to the dominant centre, degrees", ylabel="photos, 3 seeds
 _ = axes.legend()
 
 # %%
-print("faces\n" + experiments.table(noisy, digits=2))
-digits = experiments.over_seeds(experiments.noisy_labels, data="digits")
-print("\ndigits\n" + experiments.table(digits))
+print("faces\n" + lesson04.table(noisy, digits=2))
+digits = lesson04.over_seeds(lesson04.noisy_labels, data="digits")
+print("\ndigits\n" + lesson04.table(digits))
 
 # %% [markdown]
 # **Seen.** The separation: yes, and clean. About half of the falsely labelled faces lie at another centre,
@@ -371,7 +372,7 @@ print(f"λ_g must be at least {losses.MagFace(512, 10).lambda_g_bound:.1f}")
 # %% [markdown]
 # And the range must hold the lengths. Those of our small network begin at 2 and mostly stay below 10: for
 # the paper's 10 … 110 they are outside, where the slope is 0. So our toy takes $[l_a,u_a]=[1,21]$, and a
-# $\lambda_g$ as far above its bound as the paper's (`experiments.magface`). Left at 10 … 110, MagFace's
+# $\lambda_g$ as far above its bound as the paper's (`lesson04.magface`). Left at 10 … 110, MagFace's
 # length said no more than ArcFace's: on the noise below ρ = −0.14 for both (means of three seeds).
 #
 # **Claim.** After training $\lVert x\rVert$ falls as the image gets worse. Each digit is blurred by a random
@@ -379,10 +380,10 @@ print(f"λ_g must be at least {losses.MagFace(512, 10).lambda_g_bound:.1f}")
 # measure anything. $\rho=-1$ would be perfect. **Predict** the order of the four.
 
 # %%
-blurred = experiments.over_seeds(experiments.quality, kind="blur")
+blurred = lesson04.over_seeds(lesson04.quality, kind="blur")
 
 # %%
-noisy_digits = experiments.over_seeds(experiments.quality, kind="noise")
+noisy_digits = lesson04.over_seeds(lesson04.quality, kind="noise")
 
 # %%
 heads = ("softmax", "ArcFace", "MagFace", "AdaFace")
@@ -396,8 +397,8 @@ _ = panels[0].legend()
 
 # %%
 lengths = [f"ρ {name}" for name in heads]
-print("blur\n" + experiments.table(blurred, names=lengths))
-print("\nnoise\n" + experiments.table(noisy_digits, names=lengths))
+print("blur\n" + lesson04.table(blurred, names=lengths))
+print("\nnoise\n" + lesson04.table(noisy_digits, names=lengths))
 
 # %% [markdown]
 # **Seen.** MagFace's length tells blur and noise better than ArcFace's, for both and in every seed: shown.
@@ -407,7 +408,7 @@ print("\nnoise\n" + experiments.table(noisy_digits, names=lengths))
 
 # %%
 halves = [f"{part}, {name}" for name in heads for part in ("all", "long half")]
-print("noise\n" + experiments.table(noisy_digits, names=halves))
+print("noise\n" + lesson04.table(noisy_digits, names=halves))
 
 # %% [markdown]
 # Accuracy on *all* images is the same. The gain is that one knows which answers to trust. And watch the
@@ -424,8 +425,8 @@ print("noise\n" + experiments.table(noisy_digits, names=halves))
 # **Claim.** Random margins leave classes the room they need. Control: ArcFace with $m=0.5$.
 
 # %%
-elastic = experiments.over_seeds(experiments.elastic)
-print(experiments.table(elastic, digits=3))
+elastic = lesson04.over_seeds(lesson04.elastic)
+print(lesson04.table(elastic, digits=3))
 
 # %% [markdown]
 # **Seen.** With the paper's $\sigma=0.05$: **nothing** that exceeds the differences between seeds. With four
@@ -441,8 +442,8 @@ print(experiments.table(elastic, digits=3))
 # %% tags=["nbval-check-output"]
 cos, m = torch.tensor([0.2, 0.9, 0.5]), torch.tensor([0.45, 0.50, 0.55])
 print("cosines      ", cos.numpy())
-print("paper        ", experiments.sorted_plus(m, cos).numpy(), " hardest (0.2) gets the most")
-print("official code", experiments.official_plus(m, cos).numpy(), " easiest (0.9) gets the most")
+print("paper        ", lesson04.sorted_plus(m, cos).numpy(), " hardest (0.2) gets the most")
+print("official code", lesson04.official_plus(m, cos).numpy(), " easiest (0.9) gets the most")
 
 # %% [markdown]
 # `argsort` says *who stands at each place*; needed is *the place of each*: the inverse permutation. For a
@@ -452,8 +453,8 @@ print("official code", experiments.official_plus(m, cos).numpy(), " easiest (0.9
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
 cos, m = torch.rand(512), 0.5 + 0.05 * torch.randn(512)
-for rule in (experiments.sorted_plus, experiments.official_plus):
-    print(f"{rule.__name__:14} ρ(margin, cos) = {experiments.rank_correlation(rule(m, cos), cos):+.2f}")
+for rule in (lesson04.sorted_plus, lesson04.official_plus):
+    print(f"{rule.__name__:14} ρ(margin, cos) = {lesson04.rank_correlation(rule(m, cos), cos):+.2f}")
 
 # %% [markdown]
 # Its published results for "+" are real numbers of *that* code. They just do not test the idea in the paper.
@@ -490,7 +491,7 @@ exercises.check("04.3", hand_out)
 # Here μ and σ are running averages of $\lVert x\rVert$; `t_alpha` is the weight of the newest batch in them.
 # The official class takes 1.0 if nobody says otherwise, which is each batch on its own; its README and the
 # paper say 0.01, and so does `losses.AdaFace`. At 0.01 they need some 300 steps to settle. Our toys train for
-# 100, so `experiments.adaface` takes 0.1.
+# 100, so `lesson04.adaface` takes 0.1.
 #
 # Move the slider from −4 to +4 and watch the right-hand picture: at which end are samples *far* from their
 # centre pulled harder than in ArcFace?
@@ -532,8 +533,8 @@ exercises.check("04.4", adaface_target)
 # **Predict** the lengths of the good ones and the spoilt ones, for both.
 
 # %%
-washed = experiments.over_seeds(experiments.unrecognisable, kind="blur")
-noise = experiments.over_seeds(experiments.unrecognisable, kind="noise")
+washed = lesson04.over_seeds(lesson04.unrecognisable, kind="blur")
+noise = lesson04.over_seeds(lesson04.unrecognisable, kind="noise")
 
 # %%
 _, panels = plt.subplots(1, 2, figsize=(11, 3.8), sharey=True)
@@ -545,7 +546,7 @@ panels[0].set_ylabel("mean length of x")
 _ = panels[0].legend()
 
 # %%
-print("blur\n" + experiments.table(washed) + "\n\nnoise\n" + experiments.table(noise))
+print("blur\n" + lesson04.table(washed) + "\n\nnoise\n" + lesson04.table(noise))
 
 # %% [markdown]
 # **Seen.** The opposite. In every seed and for both kinds the spoilt digits get the *longer* features, from

@@ -25,7 +25,7 @@
 # %%
 import facelab as fl
 import numpy as np
-from facelab import exercises, plots, portraits
+from facelab.course import exercises, plots, portraits
 
 plots.use_style()
 
@@ -316,7 +316,7 @@ exercises.check("05.4", eye_angle)
 
 # %%
 from facelab.align import eye_angle as angle_of_eyes
-from facelab.widgets.crop import tilted
+from facelab.course.widgets.crop import tilted
 
 print("tilted by    YuNet says    MTCNN says")
 for tilt in (-30, -15, 0, 15, 30):
@@ -446,7 +446,7 @@ for name, vector in zip(("stretched", "letterboxed", "square"), vectors, strict=
 # the upright photo, cut in the same way or aligned.
 
 # %%
-from facelab.widgets.crop import CUTS, CropWidget
+from facelab.course.widgets.crop import CUTS, CropWidget
 
 widget = CropWidget({"Eileen Collins": collins, "Grace Hopper": hopper}, threshold)
 widget
@@ -463,7 +463,7 @@ assert widget.error is None
 
 # %%
 import matplotlib.pyplot as plt
-from facelab.widgets.crop import LOOKS
+from facelab.course.widgets.crop import LOOKS
 
 _, axes = plt.subplots()
 for cut, (colour, marker) in LOOKS.items():

@@ -30,7 +30,7 @@
 import facelab as fl
 import matplotlib.pyplot as plt
 import numpy as np
-from facelab import exercises, peers, plots, portraits
+from facelab.course import exercises, peers, plots, portraits
 
 plots.use_style()
 
@@ -106,7 +106,7 @@ exercises.check("06.1", all_distances)
 # has the numbers for real pairs.
 
 # %%
-from facelab.widgets.compare import changes
+from facelab.course.widgets.compare import changes
 
 women = {"Collins": collins, "Hopper": hopper}
 changed = {f"{who}, {what}": new for who, one in women.items() for what, new in changes(one).items()}
@@ -433,7 +433,7 @@ for name in (n for n in answered if "mirrored" in n or "JPEG" in n):
 # Where LFW's photos are on this machine (`facelab data get lfw`), here are some real pairs, through both:
 
 # %%
-from facelab.widgets.pairs import photos_if_here
+from facelab.course.widgets.pairs import photos_if_here
 
 lfw = photos_if_here()
 if lfw is None:
@@ -589,7 +589,7 @@ for count in (30, 300, 3000):
 #   door?
 
 # %%
-from facelab.widgets.compare import Compare
+from facelab.course.widgets.compare import Compare
 
 portraits_and_changes = {"Eileen Collins": collins, "Grace Hopper": hopper} | changed
 compare = Compare(portraits_and_changes, genuine, impostor, threshold)

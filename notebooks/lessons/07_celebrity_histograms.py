@@ -34,8 +34,8 @@ from dataclasses import replace
 import facelab as fl
 import matplotlib.pyplot as plt
 import numpy as np
-from facelab import exercises, plots
-from facelab.widgets.celebrities import Celebrities
+from facelab.course import exercises, lesson07, plots
+from facelab.course.widgets.celebrities import Celebrities
 
 plots.use_style()
 
@@ -73,11 +73,11 @@ v = lfw.of("Venus_Williams")[0]
 assert np.isclose(M @ v, np.mean(F @ v) / R)
 
 # %% [markdown]
-# `fl.study` does this for all who have ten photos or more. They are the *subjects*: they own phones.
-# Everybody else is a stranger who picks a phone up.
+# `lesson07.of_templates` does this for all who have ten photos or more. They are the *subjects*: they own
+# phones. Everybody else is a stranger who picks a phone up.
 
 # %% tags=["nbval-check-output"]
-study = fl.study.of_templates(lfw)
+study = lesson07.of_templates(lfw)
 print(study)
 
 # %% [markdown]
@@ -163,7 +163,7 @@ exercises.check("07.1", left_out)
 def locked_out(n, fmr=1e-3):
     first = (study.person < len(study.names)) & (study.number <= n)
     sums = np.add.reduceat(study.vectors[first], np.arange(0, first.sum(), n))
-    distances = 1 - fl.study.unit(sums) @ study.vectors.T
+    distances = 1 - lesson07.unit(sums) @ study.vectors.T
     own = study.person == np.arange(len(study.names))[:, None]
     threshold = np.quantile(distances[~own], fmr)
     return threshold, np.sum(distances[own & (study.number > 9)] > threshold)
@@ -213,7 +213,7 @@ print(f"threshold {threshold:.3f}: {of_1000(study.rate(threshold))}")
 # **Predict.** For how many of the 158 is the overlap exactly 0, with a threshold of their own?
 
 # %% tags=["nbval-check-output"]
-overlaps = np.array([fl.study.overlap(study.genuine(k), study.impostor(k)) for k in subjects])
+overlaps = np.array([lesson07.overlap(study.genuine(k), study.impostor(k)) for k in subjects])
 print(f"{np.sum(overlaps == 0)} of {len(overlaps)} without any overlap")
 
 # %% [markdown]
@@ -221,7 +221,7 @@ print(f"{np.sum(overlaps == 0)} of {len(overlaps)} without any overlap")
 
 # %%
 distances = study.distances()
-names = [fl.study.plain(name) for name in study.names]
+names = [lesson07.plain(name) for name in study.names]
 far = sorted(subjects, key=lambda k: -study.genuine(k).max())[:5]
 
 # %%
@@ -353,8 +353,8 @@ _ = plt.colorbar(picture, label="cosine of the means")
 # taken out first.)
 
 # %%
-centred = fl.study.unit(study.means - study.means.mean(axis=0))
-random = fl.study.unit(np.random.default_rng(0).normal(size=centred.shape))
+centred = lesson07.unit(study.means - study.means.mean(axis=0))
+random = lesson07.unit(np.random.default_rng(0).normal(size=centred.shape))
 people, chance = (np.sort((U @ U.T)[i, j]) for U in (centred, random))
 _, axes = plt.subplots(figsize=(9, 3.6))
 bins = np.linspace(-0.5, 0.6, 56)
@@ -379,7 +379,7 @@ print(f"{np.sum(people > chance.max())} pairs of people are nearer than any two 
 # the women's tour, and who on the men's. How often does a phone open for a colleague?
 
 # %%
-women, men = fl.study.TENNIS["women's tour"], fl.study.TENNIS["men's tour"]
+women, men = lesson07.TENNIS["women's tour"], lesson07.TENNIS["men's tour"]
 print(f"among {len(women)} women:", of_1000(study.group_rate(threshold, women)))
 print(f"among {len(men)} men: ", of_1000(study.group_rate(threshold, men)))
 print("across the two:", of_1000(study.group_rate(threshold, women, men)))
@@ -586,7 +586,7 @@ FOLDER = None  # such as "~/Pictures/celebrities"
 if FOLDER:
     from IPython.display import display
 
-    mine = fl.study.of_photos(fl.datasets.folder(FOLDER))
+    mine = lesson07.of_photos(fl.datasets.folder(FOLDER))
     print(mine)
     display(Celebrities(mine.joined(study), mine.names[:3], threshold))
 

@@ -32,7 +32,7 @@
 import facelab as fl
 import matplotlib.pyplot as plt
 import numpy as np
-from facelab import exercises, plots
+from facelab.course import exercises, plots
 
 plots.use_style()
 
@@ -215,8 +215,8 @@ print(
 # accuracy, on 100 of the pairs (`facelab benchmark lfw --photos` does all 6,000):
 
 # %%
+from facelab.course.widgets.pairs import photos_if_here
 from facelab.evaluation import evaluate, scored_photos, scored_templates
-from facelab.widgets.pairs import photos_if_here
 
 photos = photos_if_here()
 if photos is None:
@@ -256,7 +256,7 @@ print(f"look-alikes accepted at     {threshold:.3f}:", fl.metrics.fmr(alike_scor
 # - Follow the dot: which of the two curves has an equal error rate of about 3 %?
 
 # %%
-from facelab.widgets.rates import Rates
+from facelab.course.widgets.rates import Rates
 
 rates = Rates({"LFW": (lfw_scores, lfw.same), "look-alikes": (alike_scores, alike.same)}, 0.33)
 rates
@@ -399,13 +399,13 @@ exercises.check("08.4", interval)
 #   on LFW?
 
 # %%
-from facelab.widgets.papers import Papers
+from facelab.course.widgets.papers import Papers
 
 papers = Papers()
 papers
 
 # %% tags=["nbval-check-output"]
-from facelab.papers import differences
+from facelab.course.lesson08 import differences
 
 for benchmark, a, b in (
     ("LFW", "ArcFace", "CosFace"),

@@ -38,7 +38,7 @@ import facelab as fl
 import h5py
 import matplotlib.pyplot as plt
 import numpy as np
-from facelab import exercises, plots, portraits
+from facelab.course import exercises, lesson07, plots, portraits
 
 plots.use_style()
 temporary = tempfile.TemporaryDirectory()  # everything that this lesson writes; gone when the kernel stops
@@ -79,7 +79,7 @@ hdf_file.close()
 # open with a click, or with Tab and Enter.)
 
 # %%
-from facelab.widgets.hdf5_tree import Hdf5Tree
+from facelab.course.widgets.hdf5_tree import Hdf5Tree
 
 Hdf5Tree(folder / "first.hdf")
 
@@ -146,7 +146,7 @@ exercises.check("09.2", enrol)
 # group:
 
 # %%
-from facelab.exercises.lesson09 import enrol as enrol_by_hand
+from facelab.course.exercises.lesson09 import enrol as enrol_by_hand
 
 with h5py.File(folder / "gallery.hdf", "w-") as hdf_file:
     hdf_file.attrs["embedder"] = "sface"
@@ -269,7 +269,7 @@ assert "… and 1,988 more" in str(large)
 # each of them: everything that a crash can leave behind.
 
 # %%
-from facelab.crash import crash_states
+from facelab.course.lesson09 import crash_states
 
 before = (folder / "gallery.hdf").read_bytes()
 states = crash_states(before, lambda f: enrol_by_hand(f, "Tom_Hanks", "film", templates.of("Tom_Hanks")[:1]))
@@ -464,7 +464,7 @@ with fl.Gallery(folder / "second.hdf") as g:
 # Return both at one threshold. In `true_ids` a stranger is `None`.
 
 # %%
-from facelab.exercises.lesson09 import TOP_IDS, TOP_SCORES, TRUE_IDS
+from facelab.course.exercises.lesson09 import TOP_IDS, TOP_SCORES, TRUE_IDS
 
 print(TOP_IDS, TOP_SCORES, TRUE_IDS, sep="\n")
 
@@ -628,7 +628,7 @@ print(np.sort(nearest)[:10].round(3))
 # - at 5,000 people, where do FPIR and FNIR cross? And at 10?
 
 # %%
-from facelab.widgets.open_set import OpenSet
+from facelab.course.widgets.open_set import OpenSet
 
 open_set = OpenSet(gallery, probes, strangers, value=0.645)
 open_set
@@ -717,7 +717,7 @@ print(f"{np.mean(match == np.arange(len(known))):.1%} linked")
 # of the players minus that of everybody else, asked of a person whom it has never seen:
 
 # %%
-players = [who for tour in fl.study.TENNIS.values() for who in tour]
+players = [who for tour in lesson07.TENNIS.values() for who in tour]
 plays = np.array([templates.names[who] in players for who in named_people])
 one_photo = np.stack([stock[who][0] for who in named_people])
 
@@ -760,8 +760,8 @@ print(f"a player is ranked before another person with probability {fl.metrics.au
 # - delete somebody. What does the line under the picture say about the file?
 
 # %%
-from facelab.widgets.compare import changes
-from facelab.widgets.gallery import GalleryDesk
+from facelab.course.widgets.compare import changes
+from facelab.course.widgets.gallery import GalleryDesk
 
 women = {"Eileen Collins": portraits.collins(), "Grace Hopper": portraits.hopper()}
 changed = {f"{who}, {what}": new for who, photo in women.items() for what, new in changes(photo).items()}

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from facelab.widgets.triplet import START, Triplet
+from facelab.course.widgets.triplet import START, Triplet
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from test_widgets_triplet import compare, plain_cases
@@ -79,7 +79,7 @@ class Board:
 @pytest.fixture
 def board(lab, open_notebook):
     """The widget alone, in a notebook of its own: the lesson around it trains for a while."""
-    cell = new_code_cell("from facelab.widgets.triplet import Triplet\n\ntriplet = Triplet()\ntriplet")
+    cell = new_code_cell("from facelab.course.widgets.triplet import Triplet\n\ntriplet = Triplet()\ntriplet")
     notebook = new_notebook(cells=[cell])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.folder / "triplet.ipynb")

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-CELL = 'from facelab.widgets.beyond import Beyond\n\nBeyond("MagFace")'
+CELL = 'from facelab.course.widgets.beyond import Beyond\n\nBeyond("MagFace")'
 SOON = 20_000  # milliseconds
 
 

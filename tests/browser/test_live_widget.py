@@ -8,7 +8,7 @@ TOY = """\
 import time
 
 import numpy as np
-from facelab.widgets.base import LivePicture, LiveWidget, slider
+from facelab.course.widgets.base import LivePicture, LiveWidget, slider
 
 class Grey(LiveWidget):
     title = "Grey"
@@ -59,7 +59,7 @@ def test_an_error_in_a_callback_is_shown_and_goes_away(toy):
 
 
 SWEEP = """\
-from facelab.widgets.base import slider
+from facelab.course.widgets.base import slider
 
 scale = slider("scale", 0.6, 2.0, value=1.0, step=0.05)
 low = slider("low", -1.0, 1.0, value=0.0, step=0.1)
