@@ -1,5 +1,6 @@
 """The files around the package: one environment, described once."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,33 @@ def test_an_environment_without_pip_or_from_elsewhere_is_made_anew(monkeypatch, 
         pip.write_text(f"#!/bin/sh\necho pip 26.0 from {where}/lib/python3/site-packages/pip\n")
         pip.chmod(0o755)
         assert project_setup.is_whole() is whole
+
+
+def test_the_library_never_imports_the_course():
+    """Two rooms, one door: the course stands on the library, and the library stands alone."""
+    for path in (ROOT / "facelab").rglob("*.py"):
+        if "course" in path.relative_to(ROOT).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path} imports relatively: this test reads full names only"
+                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            seen = [name for name in modules if name.startswith("facelab.course")]
+            assert not seen, f"{path.relative_to(ROOT)} imports {seen}"
+
+
+def test_the_library_imports_nothing_that_only_notebooks_need():
+    """Every module of the library is imported in a fresh Python: none brings the course or its tools along."""
+    code = """
+import importlib, pathlib, sys
+root = pathlib.Path("facelab")
+for path in root.rglob("*.py"):
+    if "course" not in path.parts and path.name != "__main__.py":
+        importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
+only = ("facelab.course", "matplotlib", "seaborn", "ipywidgets", "deepface", "skimage", "umap")
+print(*[name for name in only if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
