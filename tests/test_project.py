@@ -100,7 +100,7 @@ def test_the_library_never_imports_the_course():
 
 
 def test_the_library_imports_nothing_that_only_notebooks_need():
-    """Every module of the library is imported in a fresh Python: none brings the course or its tools along."""
+    """Every module of the library, imported in a fresh Python: none brings the course or its tools along."""
     code = """
 import importlib, pathlib, sys
 root = pathlib.Path("facelab")
