@@ -178,3 +178,15 @@ def test_noise_is_followed_from_the_first_epoch():
     assert len(found["good"]) == len(found["bad"]) == 11
     assert found["held, AdaFace"] > 0.8
     assert (found["ẑ, bad"] > found["ẑ, good"]) == (found["bad"][-1] > found["good"][-1])
+
+
+@pytest.mark.parametrize("kind", ["blur", "noise"])
+@pytest.mark.parametrize("seed", [0, 11])
+def test_a_batch_norm_turns_the_verdict_on_adaface_round(kind, seed):
+    """Lesson 04, section 9: spoilt images are longer without the neck, and shorter with it."""
+    plain = lesson04.unrecognisable(seed, kind)
+    necked = lesson04.unrecognisable(seed, kind, neck=True)
+    assert plain["bad"][-1] > 1.3 * plain["good"][-1]
+    assert necked["bad"][-1] < 0.9 * necked["good"][-1]
+    assert plain["ẑ, bad"] > plain["ẑ, good"]
+    assert necked["ẑ, bad"] < necked["ẑ, good"]

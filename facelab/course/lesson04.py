@@ -180,11 +180,13 @@ def train(
     seed: int,
     *,
     epochs: int = 10,
+    neck: bool = False,
     each_step: Callable[[MarginHead, Tensor, Tensor], None] | None = None,
     each_epoch: Callable[[nn.Module, MarginHead], None] | None = None,
 ) -> tuple[nn.Module, MarginHead, training.History]:
     """A small net and the head that `head_of` builds, started by the seed, trained by `training.fit`.
 
+    neck        whether the net ends in a batch norm, as networks for face recognition do (slides, page 15)
     each_step   called with the head, the embeddings and the labels of each batch
     each_epoch  called with the net and the head after each epoch, and before the first
     """
@@ -192,7 +194,7 @@ def train(
     torch.set_num_threads(1)  # matrices this small are slower on more
     try:
         with training.seeded(seed):
-            net = training.toy_net(inputs[0].numel(), DIM)
+            net = training.toy_net(inputs[0].numel(), DIM, neck=neck)
             head = head_of()
         history = training.fit(
             net,
@@ -462,7 +464,7 @@ def adaface(classes: int = 10) -> losses.AdaFace:
     return losses.AdaFace(DIM, classes, t_alpha=0.1)
 
 
-def quality(seed: int, kind: str = "blur") -> dict:
+def quality(seed: int, kind: str = "blur", neck: bool = False) -> dict:
     """Claim: ‖x‖ falls as the image gets worse. All heads see the same digits, each degraded by chance.
 
     For plain softmax, ArcFace, MagFace, AdaFace:
@@ -486,7 +488,7 @@ def quality(seed: int, kind: str = "blur") -> dict:
     found: dict = {"lengths": []}
     quarter = (held_strength * 4).long().clamp_max(3)
     for name, head_of in heads.items():
-        net, head, _ = train(head_of, inputs, labels, seed)
+        net, head, _ = train(head_of, inputs, labels, seed, neck=neck)
         norm, ok = lengths(net, held), right(net, head, held, held_labels).float()
         long = norm.argsort(descending=True)[: len(norm) // 2]
         found[f"ρ {name}"] = rank_correlation(norm, held_strength)
@@ -543,7 +545,7 @@ def elastic(seed: int) -> dict:
 # ---- AdaFace: unrecognisable images in the training data ---------------------------------------------------
 
 
-def unrecognisable(seed: int, kind: str = "noise", share: float = 0.4) -> dict:
+def unrecognisable(seed: int, kind: str = "noise", share: float = 0.4, neck: bool = False) -> dict:
     """Claim: images that nobody could recognise have short features, and AdaFace lets them weigh less.
 
     That `share` of the training digits is degraded (`kind`) until nothing is left; their labels stay.
@@ -562,9 +564,9 @@ def unrecognisable(seed: int, kind: str = "noise", share: float = 0.4) -> dict:
         good_lengths.append(float(norm[~bad].mean()))
         bad_lengths.append(float(norm[bad].mean()))
 
-    net, head, _ = train(adaface, inputs, labels, seed, each_epoch=look)
+    net, head, _ = train(adaface, inputs, labels, seed, neck=neck, each_epoch=look)
     z = head.quality_of(lengths(net, inputs))
-    other, arcface, _ = train(lambda: losses.ArcFace(DIM, 10, m=head.m), inputs, labels, seed)
+    other, arcface, _ = train(lambda: losses.ArcFace(DIM, 10, m=head.m), inputs, labels, seed, neck=neck)
     return {
         "good": good_lengths,
         "bad": bad_lengths,
