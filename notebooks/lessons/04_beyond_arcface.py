@@ -287,8 +287,9 @@ print(lesson04.table(groups, digits=2))
 #
 # Large face sets are collected from the web; part of the labels are false. ArcFace pulls a falsely labelled
 # face to the wrong person's centre with all its might. Sub-centre ArcFace gives each class $K$ centres and
-# takes the nearest, $\cos\theta_j=\max_k W_{jk}^\top x$. Look at the right-hand picture: what happens to the
-# pull of a sample at 110°, if $K$ goes from 1 to 3?
+# takes the nearest, $\cos\theta_j=\max_k W_{jk}^\top x$. (The price: $K$ times the weights of the last layer.)
+# Look at the right-hand picture, for which we placed the centres by hand, evenly over half a circle; training
+# would find their places. What happens to the pull of a sample at 110°, if $K$ goes from 1 to 3?
 
 # %%
 Beyond("Sub-centre ArcFace", theta=110)
