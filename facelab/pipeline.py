@@ -8,7 +8,7 @@ import functools
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from os import PathLike
@@ -130,8 +130,9 @@ class Verification:
 class Pipeline:
     """Photos in, faces and vectors out, in batches on one device.
 
-    detector    "yunet" or "mtcnn"
-    embedder    "sface" (128-d) or "arcface" (512-d, `facelab weights get arcface`)
+    detector    "yunet" or "mtcnn"; or a callable from photos to faces (`facelab.detect.own` says how)
+    embedder    "sface" (128-d) or "arcface" (512-d, `facelab weights get arcface`); or a callable from
+                crops to vectors (`facelab.embed.own` says how)
     device      "auto" (the GPU where there is one), "cpu", "cuda"; `repr` says which it came to
     batch_size  photos for each pass through the detector
     mirror      average each vector with that of the mirrored crop: twice the time, a little more accurate
@@ -145,8 +146,8 @@ class Pipeline:
 
     def __init__(
         self,
-        detector: str = "yunet",
-        embedder: str = "sface",
+        detector: str | Callable = "yunet",
+        embedder: str | Callable = "sface",
         device: str | torch.device = "auto",
         batch_size: int = 64,
         *,
@@ -169,11 +170,11 @@ class Pipeline:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score={min_score}: a score lies between 0 and 1.")
         self.device = devices.choose(device)
-        self.half = self.device.type == "cuda" if half is None else half
+        self.half = self.device.type == "cuda" and not callable(embedder) if half is None else half
         options = {} if min_score is None else {"min_score": min_score}
         self.detector = load_detector(detector, self.device, **options)
         self.embedder = load_embedder(embedder, self.device, half=self.half, path=weights)
-        self.names = (detector, embedder)
+        self.names = (self.detector.name, self.embedder.name)
         self.batch_size, self.mirror, self.crop, self.faces = batch_size, mirror, crop, faces
         self.workers = workers
 

@@ -217,7 +217,7 @@ def test_a_vector_without_direction_is_an_error(value):
     with torch.no_grad():
         net.last_norm.weight.fill_(value)
         net.last_norm.bias.fill_(value)
-    broken = Embedder("sface", net, torch.device("cpu"))
+    broken = Embedder("sface", 128, net, torch.device("cpu"))
     with pytest.raises(FacelabError, match=r"sface gave crop 0 of 2 .* no direction"):
         broken(noise(2))
 

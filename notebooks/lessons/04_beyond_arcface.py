@@ -287,7 +287,7 @@ print(lesson04.table(groups, digits=2))
 #
 # Large face sets are collected from the web; part of the labels are false. ArcFace pulls a falsely labelled
 # face to the wrong person's centre with all its might. Sub-centre ArcFace gives each class $K$ centres and
-# takes the nearest, $\cos\theta_j=\max_k W_{jk}^\top x$. (The price: $K$ times the weights of the last layer.)
+# takes the nearest, $\cos\theta_j=\max_k W_{jk}^\top x$. (The price: $K$ times the last layer's weights.)
 # Look at the right-hand picture, for which we placed the centres by hand, evenly over half a circle; training
 # would find their places. What happens to the pull of a sample at 110°, if $K$ goes from 1 to 3?
 
