@@ -114,11 +114,11 @@ class Index:
         if self._people is None:
             self._people = len(np.unique(self.person))
         if len(probes) == 1:
-            kept = _products(self.vectors, probes[0])[None]
+            kept = (self.vectors @ probes[0])[None]
         else:  # torch's threads cost less than those of NumPy's BLAS where torch has just used its own
             kept = torch.mm(torch.from_numpy(probes), self._on_device.T).numpy()
         each = min(4, -(-len(self.vectors) // self._people))  # somebody near may be so with all templates
-        return self._order(kept, probes, k, each * k + 3)
+        return self._order(kept, probes, k, each * k + 1)
 
     def _order(
         self, kept: np.ndarray, probes: np.ndarray, k: int, count: int
@@ -132,17 +132,16 @@ class Index:
         order = np.lexsort((ids, -scores))
         at = np.arange(len(rows))[:, None]
         ids, scores = ids[at, order], scores[at, order]
+        sure = unopened + margin(self.vectors.shape[1])
         again = _seen_before(ids) if self._people < total else None
         if again is None or not again.any():
-            ids, scores = ids[:, :k], scores[:, :k]
-            answers = list(zip(ids, scores, strict=True))
+            answers = list(zip(ids[:, :k], scores[:, :k], strict=True))
+            unsure = np.flatnonzero(scores[:, k - 1] <= sure).tolist() if count < total else ()
         else:
             answers = [(i[~a][:k], s[~a][:k]) for i, s, a in zip(ids, scores, again, strict=True)]
-        if count == total:
-            return answers
-        sure = unopened + margin(self.vectors.shape[1])
-        for row, (some, its) in enumerate(answers):
-            if len(some) < k or its[-1] <= sure[row]:
+            unsure = [r for r, (i, s) in enumerate(answers) if len(i) < k or s[-1] <= sure[r]]
+        if count < total:
+            for row in unsure:
                 # One at a time: with many ties, all templates may have to be opened.
                 (answers[row],) = self._order(kept[row : row + 1], probes[row : row + 1], k, 4 * count)
         return answers
@@ -227,8 +226,9 @@ def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
     """(…, n) float64: the cosine of each of (…, n, D) with (D,) or (…, 1, D). Float64 throughout, and every
     row alike."""
     vectors, probe = vectors.astype(np.float64), probe.astype(np.float64)
-    norms = np.sqrt((vectors * vectors).sum(axis=-1) * (probe * probe).sum(axis=-1))
-    return (vectors * probe).sum(axis=-1) / norms
+    products = vectors * vectors
+    norms = np.sqrt(products.sum(axis=-1) * (probe * probe).sum(axis=-1))
+    return np.multiply(vectors, probe, out=products).sum(axis=-1) / norms
 
 
 def _largest(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -243,7 +243,7 @@ def _largest(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     # Every wide-th cosine belongs to one stripe. The count + 1 stripes with the largest maxima, and the few
     # cosines in no stripe, hold the count + 1 largest cosines.
     maxima = kept[:, : wide * BLOCK].reshape(probes, BLOCK, wide).max(axis=1)
-    stripes = torch.from_numpy(maxima).topk(count + 1, sorted=False).indices.numpy()
+    stripes = _partition(maxima, count + 1)[0]
     places = (stripes[:, None] + wide * np.arange(BLOCK)[:, None]).reshape(probes, -1)
     rest = np.broadcast_to(np.arange(wide * BLOCK, total), (probes, total - wide * BLOCK))
     places = np.concatenate([places, rest], axis=1)
@@ -253,6 +253,9 @@ def _largest(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _partition(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    if len(kept) == 1:  # NumPy is called in less time, and torch is quicker at many rows
+        places = np.argpartition(kept[0], -1 - count)[-1 - count :]
+        return places[None, 1:], kept[0, places[:1]].astype(np.float64)
     values, places = torch.from_numpy(kept).topk(count + 1)
     return places[:, :count].numpy(), values[:, count].numpy().astype(np.float64)
 
