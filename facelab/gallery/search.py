@@ -111,11 +111,12 @@ class Index:
     # ------------------------------------------------------------------ few templates
 
     def _few(self, probes: np.ndarray, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """As `nearest`, by the largest cosine, with all (B, N) cosines held."""
         if self._people is None:
             self._people = len(np.unique(self.person))
         if len(probes) == 1:
             kept = (self.vectors @ probes[0])[None]
-        else:  # torch's threads cost less than those of NumPy's BLAS where torch has just used its own
+        else:
             kept = torch.mm(torch.from_numpy(probes), self._on_device.T).numpy()
         each = min(4, -(-len(self.vectors) // self._people))  # somebody near may be so with all templates
         return self._order(kept, probes, k, each * k + 1)
@@ -128,7 +129,7 @@ class Index:
         count = min(count, total)
         rows, unopened = _largest(kept, count)
         ids = self.person[rows]
-        scores = self._cosines(rows.reshape(-1), probes, count).reshape(rows.shape)
+        scores = self._cosines_of_each(rows, probes)
         order = np.lexsort((ids, -scores))
         at = np.arange(len(rows))[:, None]
         ids, scores = ids[at, order], scores[at, order]
@@ -207,19 +208,17 @@ class Index:
 
     # ------------------------------------------------------------------
 
-    def _cosines(self, rows: np.ndarray, probes: np.ndarray, each: int | None = None) -> np.ndarray:
-        """(n,) float64: the cosines of some rows with a probe (D,); or of `each` rows with the first of the
-        probes (B, D), as many with the second …"""
-        if each is not None:
-            rows, probes = rows.reshape(-1, each), probes.astype(np.float64)[:, None]
-            group = max(1, _OPENED_AT_ONCE // each)
-            if each <= _OPENED_AT_ONCE:
-                starts = range(0, len(rows), group)
-                parts = [cosines(self.vectors[rows[a : a + group]], probes[a : a + group]) for a in starts]
-                return np.concatenate(parts, axis=None)
-            return np.concatenate([self._cosines(r, p[0]) for r, p in zip(rows, probes, strict=True)])
+    def _cosines(self, rows: np.ndarray, probe: np.ndarray) -> np.ndarray:
         parts = range(0, len(rows), _OPENED_AT_ONCE)
-        return np.concatenate([cosines(self.vectors[rows[a : a + _OPENED_AT_ONCE]], probes) for a in parts])
+        return np.concatenate([cosines(self.vectors[rows[a : a + _OPENED_AT_ONCE]], probe) for a in parts])
+
+    def _cosines_of_each(self, rows: np.ndarray, probes: np.ndarray) -> np.ndarray:
+        """(B, n) float64: of each probe (B, D) with rows of its own (B, n)."""
+        group = _OPENED_AT_ONCE // rows.shape[1]
+        if group == 0:
+            return np.stack([self._cosines(some, probe) for some, probe in zip(rows, probes, strict=True)])
+        parts = [slice(a, a + group) for a in range(0, len(rows), group)]
+        return np.concatenate([cosines(self.vectors[rows[part]], probes[part, None]) for part in parts])
 
 
 def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
