@@ -175,3 +175,68 @@ def test_few_directions_many_ties(data):
     score = data.draw(st.sampled_from(["max", "mean"]))
     ((ids, scores),) = Index(vectors, person, CPU).nearest(directions[:1], k, score)
     same((ids, scores), loop(vectors, person, directions[0], k, score))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_few_templates_equal_brute_force_and_probes_one_at_a_time(data):
+    """Every way through a small search: one probe and many, stripes or none, ties, several templates."""
+    seed, number = data.draw(st.integers(0, 10**6)), data.draw(st.integers(1, 400))
+    people, k = data.draw(st.integers(1, 400)), data.draw(st.integers(1, 12))
+    directions = data.draw(st.sampled_from([3, 50, 400]))
+    rng = np.random.default_rng(seed)
+    several = unit(rng.normal(size=(directions, 6)))
+    vectors = several[rng.integers(0, directions, number)]
+    person = rng.permutation(number) if people >= number else rng.integers(0, people, number)
+    probes = several[rng.integers(0, directions, 7)]
+    for stripes_from in (2**11, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(search, "_STRIPES_FROM", stripes_from)
+            index = Index(vectors, person, CPU)
+            together = index.nearest(probes, k)
+            for probe, (ids, scores) in zip(probes, together, strict=True):
+                ((alone, its),) = index.nearest(probe[None], k)
+                expected = brute_force(vectors, person, probe, k)
+                assert ids.tolist() == alone.tolist() == expected[0]
+                assert scores.tolist() == its.tolist() == expected[1]
+
+
+def brute_force(vectors, person, probe, k):
+    """Every cosine in float64, to the bit; each person's largest; sorted by score and then id."""
+    best: dict[int, float] = {}
+    for whose, score in zip(person.tolist(), cosines(vectors, probe).tolist(), strict=True):
+        best[whose] = max(score, best.get(whose, -2.0))
+    ids = sorted(best, key=lambda whose: (-best[whose], whose))[:k]
+    return ids, [best[whose] for whose in ids]
+
+
+@pytest.mark.parametrize("number", [10, 600, 3000])
+@pytest.mark.parametrize("tied", [2, 7, 300])
+def test_ties_across_the_kth_place(number, tied):
+    """Four people nearer than the tied ones: of those, the smallest id is the fifth."""
+    tied = min(tied, number - 4)
+    rng = np.random.default_rng(number + tied)
+    probes = unit(rng.normal(size=(64, 128)))
+    person = rng.permutation(number)
+    vectors = unit(rng.normal(size=(number, 128)))
+    vectors[:4] = unit(probes[0] + 0.01 * rng.normal(size=(4, 128)))
+    vectors[rng.permutation(np.arange(4, number))[:tied]] = unit(probes[0] + 0.05 * rng.normal(size=128))
+    index = Index(vectors, person, CPU)
+    together = index.nearest(probes, 5)
+    for probe, (ids, scores) in zip(probes, together, strict=True):
+        assert (ids.tolist(), scores.tolist()) == brute_force(vectors, person, probe, 5)
+        ((alone, its),) = index.nearest(probe[None], 5)
+        assert (alone.tolist(), its.tolist()) == (ids.tolist(), scores.tolist())
+
+
+def test_few_and_many_templates_are_searched_alike(monkeypatch):
+    rng = np.random.default_rng(5)
+    person = np.repeat(rng.permutation(1500), 2)
+    vectors, probes = unit(rng.normal(size=(3000, 128))), unit(rng.normal(size=(64, 128)))
+    few = Index(vectors, person, CPU).nearest(probes, 5)
+    monkeypatch.setattr(search, "_FEW", 0)
+    for (ids, scores), (ids_again, scores_again) in zip(
+        few, Index(vectors, person, CPU).nearest(probes, 5), strict=True
+    ):
+        assert ids.tolist() == ids_again.tolist()
+        assert scores.tolist() == scores_again.tolist()

@@ -84,6 +84,7 @@ class Columns:
                 raise ValueError("a vector has not unit norm")
 
 
+_DECODE = json.JSONDecoder().decode
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -106,7 +107,7 @@ def line(name: str, metadata: dict) -> bytes:
 def read_line(text: bytes) -> tuple[str, dict]:
     """The name and the metadata of a line. Raises ValueError when it is not one that `line` wrote."""
     try:
-        entry = json.loads(text.decode("utf-8", "surrogatepass"))
+        entry = _DECODE(text.decode("utf-8", "surrogatepass"))
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):

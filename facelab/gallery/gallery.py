@@ -465,8 +465,9 @@ class Gallery:
                 self._index = Index(now.vectors, now.person, self.device)
             probes = np.array([one.vector for one in seen], np.float32).reshape(-1, self.about.dimension)
             found = self._index.nearest(probes, min(k, len(now.ids)), score)
+            names = self._names(found)
             matches = [
-                self._match(one, ids, scores, threshold, fpir, note)
+                self._match(one, ids, scores, names, threshold, fpir, note)
                 for one, (ids, scores) in zip(seen, found, strict=True)
             ]
         return matches[0] if single else matches
@@ -477,9 +478,17 @@ class Gallery:
             return float(threshold), None
         return open_set.threshold_for(self.about.config, templates, self.fpir)
 
-    def _match(self, one: Seen, ids, scores, threshold: float, fpir, note: str | None) -> Match:
+    def _names(self, found) -> dict[int, str]:
+        """{id: name} of everybody found, each looked up once for all probes."""
+        if not found:
+            return {}
+        ids = np.unique(np.concatenate([ids for ids, _ in found]))
+        rows = np.searchsorted(self._now.columns.ids, ids).tolist()
+        return {person: self._entry(row)[0] for person, row in zip(ids.tolist(), rows, strict=True)}
+
+    def _match(self, one: Seen, ids, scores, names, threshold: float, fpir, note: str | None) -> Match:
         candidates = tuple(
-            Candidate(person, self._entry(self._now.row(person))[0], min(2.0, max(0.0, 1 - score)))
+            Candidate(person, names[person], min(2.0, max(0.0, 1 - score)))
             for person, score in zip(ids.tolist(), scores.tolist(), strict=True)
         )
         nearest = candidates[0] if candidates else Candidate(-1, "", float("inf"))

@@ -9,6 +9,9 @@ float32 decides who comes into question, float64 decides:
    lies above anything that an unopened block can hold.
 3. Those are ordered by cosine, and people with the same cosine by id.
 
+Where there are few templates, arithmetic is quick and every call counts: then all cosines are kept, templates
+take the place of blocks in step 2, and steps 2 and 3 are done for all probes at once (`_few`).
+
 So the answer is that of a plain float64 loop over all templates: the same people in the same order. The
 float64 cosine of a template is summed in one fixed order, wherever it lies: equal vectors have equal cosines,
 and ties are ties.
@@ -38,6 +41,12 @@ _BOUNDS_AT_ONCE = 2**23
 _OPENED_AT_ONCE = 2**14
 """Templates brought to float64 at a time in step 2."""
 
+_FEW = 2**15
+"""Up to so many templates, all cosines are kept."""
+
+_STRIPES_FROM = 2**11
+"""From so many templates on, it is quicker to look for the largest cosines among maxima first."""
+
 
 class Index:
     """A search through vectors (N, D) float32 of unit norm; person (N,) int64 says whose they are.
@@ -49,6 +58,7 @@ class Index:
         self.vectors, self.person = vectors, person
         self._on_device = torch.from_numpy(vectors).to(device)
         self._grouped: tuple[np.ndarray, ...] | None = None
+        self._people: int | None = None
 
     def nearest(self, probes: np.ndarray, k: int, score: str = "max") -> list[tuple[np.ndarray, np.ndarray]]:
         """The k most similar people of each probe, (B, D) float32 of unit norm.
@@ -62,6 +72,10 @@ class Index:
             return [(np.empty(0, np.int64), np.empty(0))] * len(probes)
         if score == "mean" and len(self._groups()[0]) == len(self.vectors):
             score = "max"  # one template each
+        if score == "max" and len(self.vectors) <= _FEW and self._on_device.device.type == "cpu":
+            group = max(1, _COSINES_AT_ONCE["cpu"] // len(self.vectors))
+            parts = (probes[start : start + group] for start in range(0, len(probes), group))
+            return [answer for part in parts for answer in self._few(part, k)]
         kept = len(self.vectors) // BLOCK if score == "max" else len(self._groups()[0])
         group = _BOUNDS_AT_ONCE // (kept + 1) + 1
         return [
@@ -92,6 +106,45 @@ class Index:
                 opening = min(4 * opening, most)
                 value, which = (part.cpu().numpy() for part in bounds[row].topk(min(opening + 1, most)))
             answers.append((ids, scores))
+        return answers
+
+    # ------------------------------------------------------------------ few templates
+
+    def _few(self, probes: np.ndarray, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """As `nearest`, by the largest cosine, with all (B, N) cosines held."""
+        if self._people is None:
+            self._people = len(np.unique(self.person))
+        if len(probes) == 1:
+            kept = (self.vectors @ probes[0])[None]
+        else:
+            kept = torch.mm(torch.from_numpy(probes), self._on_device.T).numpy()
+        each = min(4, -(-len(self.vectors) // self._people))  # somebody near may be so with all templates
+        return self._order(kept, probes, k, each * k + 1)
+
+    def _order(
+        self, kept: np.ndarray, probes: np.ndarray, k: int, count: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Steps 2 and 3 for (B, N) float32 cosines, all of which are known; `count` templates are opened."""
+        total = kept.shape[1]
+        count = min(count, total)
+        rows, unopened = _largest(kept, count)
+        ids = self.person[rows]
+        scores = self._cosines_of_each(rows, probes)
+        order = np.lexsort((ids, -scores))
+        at = np.arange(len(rows))[:, None]
+        ids, scores = ids[at, order], scores[at, order]
+        sure = unopened + margin(self.vectors.shape[1])
+        again = _seen_before(ids) if self._people < total else None
+        if again is None or not again.any():
+            answers = list(zip(ids[:, :k], scores[:, :k], strict=True))
+            unsure = np.flatnonzero(scores[:, k - 1] <= sure).tolist() if count < total else ()
+        else:
+            answers = [(i[~a][:k], s[~a][:k]) for i, s, a in zip(ids, scores, again, strict=True)]
+            unsure = [r for r, (i, s) in enumerate(answers) if len(i) < k or s[-1] <= sure[r]]
+        if count < total:
+            for row in unsure:
+                # One at a time: with many ties, all templates may have to be opened.
+                (answers[row],) = self._order(kept[row : row + 1], probes[row : row + 1], k, 4 * count)
         return answers
 
     # ------------------------------------------------------------------ the largest cosine
@@ -159,12 +212,61 @@ class Index:
         parts = range(0, len(rows), _OPENED_AT_ONCE)
         return np.concatenate([cosines(self.vectors[rows[a : a + _OPENED_AT_ONCE]], probe) for a in parts])
 
+    def _cosines_of_each(self, rows: np.ndarray, probes: np.ndarray) -> np.ndarray:
+        """(B, n) float64: of each probe (B, D) with rows of its own (B, n)."""
+        group = _OPENED_AT_ONCE // rows.shape[1]
+        if group == 0:
+            return np.stack([self._cosines(some, probe) for some, probe in zip(rows, probes, strict=True)])
+        parts = [slice(a, a + group) for a in range(0, len(rows), group)]
+        return np.concatenate([cosines(self.vectors[rows[part]], probes[part, None]) for part in parts])
+
 
 def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
-    """(n,) float64: the cosine of each of (n, D) with (D,). Float64 throughout, and every row alike."""
+    """(…, n) float64: the cosine of each of (…, n, D) with (D,) or (…, 1, D). Float64 throughout, and every
+    row alike."""
     vectors, probe = vectors.astype(np.float64), probe.astype(np.float64)
-    norms = np.sqrt((vectors * vectors).sum(axis=1) * (probe * probe).sum())
-    return (vectors * probe).sum(axis=1) / norms
+    products = vectors * vectors
+    norms = np.sqrt(products.sum(axis=-1) * (probe * probe).sum(axis=-1))
+    return np.multiply(vectors, probe, out=products).sum(axis=-1) / norms
+
+
+def _largest(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each row of (B, N) the places of the `count` largest, in any order, and the largest of the others
+    (−∞ without any)."""
+    probes, total = kept.shape
+    if count == total:
+        return np.broadcast_to(np.arange(total), kept.shape), np.full(probes, -np.inf)
+    wide = total // BLOCK
+    if total < _STRIPES_FROM or count + 1 > wide // 2:
+        return _partition(kept, count)
+    # Every wide-th cosine belongs to one stripe. The count + 1 stripes with the largest maxima, and the few
+    # cosines in no stripe, hold the count + 1 largest cosines.
+    maxima = kept[:, : wide * BLOCK].reshape(probes, BLOCK, wide).max(axis=1)
+    stripes = _partition(maxima, count + 1)[0]
+    places = (stripes[:, None] + wide * np.arange(BLOCK)[:, None]).reshape(probes, -1)
+    rest = np.broadcast_to(np.arange(wide * BLOCK, total), (probes, total - wide * BLOCK))
+    places = np.concatenate([places, rest], axis=1)
+    at = np.arange(probes)[:, None]
+    within, unopened = _partition(kept[at, places], count)
+    return places[at, within], unopened
+
+
+def _partition(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    if len(kept) == 1:  # NumPy is called in less time, and torch is quicker at many rows
+        places = np.argpartition(kept[0], -1 - count)[-1 - count :]
+        return places[None, 1:], kept[0, places[:1]].astype(np.float64)
+    values, places = torch.from_numpy(kept).topk(count + 1)
+    return places[:, :count].numpy(), values[:, count].numpy().astype(np.float64)
+
+
+def _seen_before(ids: np.ndarray) -> np.ndarray:
+    """(B, n) bool: whether an id stands in its row further to the left, too."""
+    order = np.argsort(ids, axis=1, kind="stable")
+    at = np.arange(len(ids))[:, None]
+    ascending = ids[at, order]
+    again = np.zeros(ids.shape, bool)
+    again[at, order[:, 1:]] = ascending[:, 1:] == ascending[:, :-1]
+    return again
 
 
 def _products(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
