@@ -23,7 +23,8 @@
 # **Minutes.** 60 with the exercises, 25 as a demonstration.
 #
 # Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>. Where it says **Predict**, stop and guess before you go
-# on: a guess that turns out wrong teaches more than a result that was only read.
+# on: a guess that turns out wrong teaches more than a result that was only read. Where a word is new, look
+# it up in section 10, in three languages.
 
 # %%
 import facelab as fl
@@ -36,8 +37,9 @@ plots.use_style()
 # %% [markdown]
 # ## 1 · Two photos, one question
 #
-# Two women who made history. Both portraits are in the public domain, which is why they, and nobody else,
-# are shown in this course.
+# Two women who made history. Both portraits are in the public domain, which is why they are the only ones
+# that come with this course. (Where you have installed the photos of LFW yourself, section 5 and some later
+# lessons show people from it, on your machine only.)
 
 # %%
 collins, hopper = portraits.collins(), portraits.hopper()
@@ -65,46 +67,7 @@ print(fl.verify(collins, dark))
 # `fl.verify` never gives one without the other (except where it does not know, and then it says so).
 
 # %% [markdown]
-# ## 2 · The words
-#
-# The field's words, in the three languages of this course's sources. Come back to this table whenever a
-# later lesson uses one.
-#
-# | English | 한국어 | 日本語 | What it means |
-# |---|---|---|---|
-# | face recognition | 안면인식, 얼굴 인식 | 顔認識 | the whole field; also used loosely for identification |
-# | verification (1:1) | 얼굴 검증 | 顔照合 | do these two photos show the same person? *Same / different* |
-# | identification (1:N) | 얼굴 식별 | 顔識別 | who of these N people is it? *A name / nobody* |
-# | gallery | 갤러리 | ギャラリー | the people who can be recognised: identities and templates |
-# | probe | 조회 이미지 | 照会画像 | the new photo that is compared |
-# | enrol | 등록 | 登録 | to put a person into the gallery |
-# | bounding box | 바운딩 박스 | バウンディングボックス | the rectangle around a detected face |
-# | landmark | 얼굴 랜드마크 | 顔ランドマーク | a known point: eyes, tip of the nose, corners of the mouth |
-# | alignment | 정렬 | 位置合わせ | turning and scaling the face so that landmarks lie where expected |
-# | embedding, template | 임베딩, 특징 벡터 | 埋め込み, 特徴ベクトル | the vector that stands for a face |
-# | distance | 거리 | 距離 | how far two embeddings lie apart; here 1 − cos |
-# | threshold | 임계값 | 閾値 | the largest distance that still counts as the same person |
-# | genuine pair | 동일인 쌍 | 本人ペア | two photos of one person (*positive pair*) |
-# | impostor pair | 타인 쌍 | 他人ペア | photos of two people (*negative pair*) |
-# | FMR, false match rate | 타인 수락률 | 他人受入率 | share of impostor pairs that are accepted |
-# | FNMR, false non-match rate | 본인 거부율 | 本人拒否率 | share of genuine pairs that are rejected |
-# | intra-class variation | 클래스 내 변이 | クラス内変動 | one person can look very different |
-# | inter-class similarity | 클래스 간 유사성 | クラス間類似性 | two people can look very alike |
-# | closed set | 닫힌 집합 | クローズドセット | whoever comes is in the gallery |
-# | open set | 열린 집합 | オープンセット | whoever comes may be a stranger |
-# | subject-dependent | 피험자 종속 | 被験者依存 | the test's people were in the training data too |
-# | subject-independent | 피험자 독립 | 被験者非依存 | none of them was |
-# | spoofing | 위조 얼굴 | なりすまし | showing a picture or a mask instead of a face |
-# | anti-spoofing | 위조 탐지 | なりすまし検知 | noticing that |
-#
-# Three words to be careful with. *Feature map* is what the slides call the embedding; elsewhere it means the
-# image-like output of a layer in the middle of a network. *Open set* is used for two things: the Korean
-# slides mean the gallery (may a stranger come to the door?), the Japanese ones mean the training (do people
-# appear that the network never saw?). And *threshold*: the slides say "above it is positive", which is right
-# for a score, where more is better. We use distances, where **less** is better.
-
-# %% [markdown]
-# ## 3 · The five stages, one by one
+# ## 2 · The five stages, one by one
 #
 # **localise → anti-spoof → process → extract → match.** Every system on the market has these stages or
 # should have. Here they are by hand.
@@ -117,7 +80,7 @@ print("box      ", face.box.round())
 print("landmarks", face.landmarks.round().tolist())
 
 # %% [markdown]
-# **Anti-spoof**: is it a face at all, or a picture of one? facelab has nothing here. Section 4 shows what
+# **Anti-spoof**: is it a face at all, or a picture of one? facelab has nothing here. Section 3 shows what
 # that means.
 #
 # **Process** (lesson 05): turn and scale the photo so that the five landmarks lie where the next stage
@@ -210,7 +173,7 @@ def same_person(distance, threshold):
 exercises.check("00.2", same_person)
 
 # %% [markdown]
-# ## 4 · What it cannot see: a printed photo
+# ## 3 · What it cannot see: a printed photo
 #
 # Below, the portrait was "printed" (flat ink, white border), laid on a table, and photographed at a slant.
 #
@@ -246,7 +209,7 @@ print(verdict)
 # facelab has none of these. Do not guard a door with it.
 
 # %% [markdown]
-# ## 5 · One person, many pictures: intra-class variation
+# ## 4 · One person, many pictures: intra-class variation
 #
 # The word *class* comes from classification: here a class is a person. How far does a vector move when the
 # person stays and the picture changes?
@@ -283,11 +246,11 @@ axes.invert_yaxis()
 # smile, vary far more. For that we need many photos of many people.
 
 # %% [markdown]
-# ## 6 · Many people: inter-class similarity
+# ## 5 · Many people: inter-class similarity
 #
 # *Labeled Faces in the Wild* (LFW) holds 13,233 press photos of 5,749 people in the news. The photos may not
 # be handed on with this course, so what comes with it are only their vectors, computed by the pipeline
-# above. Even a vector is personal data (section 9), so the file names nobody but the 158 people with ten or
+# above. Even a vector is personal data (section 8), so the file names nobody but the 158 people with ten or
 # more photos.
 
 # %% tags=["nbval-check-output"]
@@ -329,7 +292,7 @@ hardest = HardPairs(lfw, photos_if_here(), threshold)
 hardest
 
 # %% [markdown]
-# ## 7 · Where would you put the line?
+# ## 6 · Where would you put the line?
 #
 # 3,000 impostor pairs are too few to see rare errors. So let us compare one photo of *everybody* with one
 # photo of *everybody else*: $5749 \cdot 5748 / 2$ pairs.
@@ -416,7 +379,7 @@ fmr, fnmr = 40 / 100_000, (3_000 - 2_910) / 3_000
 exercises.check("00.3", (fmr, fnmr))
 
 # %% [markdown]
-# ## 8 · Who is it, or nobody?
+# ## 7 · Who is it, or nobody?
 #
 # **Identification** compares one probe with a whole gallery. Let us *enrol* the 158 named people with one
 # vector each; the gallery is then no more than a matrix and a list of names.
@@ -494,12 +457,12 @@ print(f"formula  {1 - (1 - two_women.fmr.value) ** len(gallery):.1%}")
 # as somewhat flattering, this course's included.
 
 # %% [markdown]
-# ## 9 · Care
+# ## 8 · Care
 #
 # **What it can never know.** A recogniser compares pictures. It does not know
 #
 # - whether the *name* in the gallery is true: it repeats what somebody enrolled;
-# - whether a *living person* stands there (section 4);
+# - whether a *living person* stands there (section 3);
 # - which of two *twins* it is;
 # - how sure it is *about you*: it has error rates over many people, and you are one;
 # - what a person thinks, feels or intends: it was neither trained nor tested for that.
@@ -537,7 +500,7 @@ print(f"formula  {1 - (1 - two_women.fmr.value) ** len(gallery):.1%}")
 # it builds is fit to decide about anybody.
 
 # %% [markdown]
-# ## 10 · What this machine has
+# ## 9 · What this machine has
 #
 # Before you go on. `facelab doctor` in a terminal tells more: where each thing lies, and for what is missing
 # the command that brings it.
@@ -570,6 +533,45 @@ for finding in examine():
 #
 # Go on with **01** to learn where the vectors come from, or with **05** to work with photos first: 05 to 09
 # need nothing from 01 to 04.
+
+# %% [markdown]
+# ## 10 · The words
+#
+# The field's words, in the three languages of this course's sources. Come back to this table whenever a
+# later lesson uses one.
+#
+# | English | 한국어 | 日本語 | What it means |
+# |---|---|---|---|
+# | face recognition | 안면인식, 얼굴 인식 | 顔認識 | the whole field; also used loosely for identification |
+# | verification (1:1) | 얼굴 검증 | 顔照合 | do these two photos show the same person? *Same / different* |
+# | identification (1:N) | 얼굴 식별 | 顔識別 | who of these N people is it? *A name / nobody* |
+# | gallery | 갤러리 | ギャラリー | the people who can be recognised: identities and templates |
+# | probe | 조회 이미지 | 照会画像 | the new photo that is compared |
+# | enrol | 등록 | 登録 | to put a person into the gallery |
+# | bounding box | 바운딩 박스 | バウンディングボックス | the rectangle around a detected face |
+# | landmark | 얼굴 랜드마크 | 顔ランドマーク | a known point: eyes, tip of the nose, corners of the mouth |
+# | alignment | 정렬 | 位置合わせ | turning and scaling the face so that landmarks lie where expected |
+# | embedding, template | 임베딩, 특징 벡터 | 埋め込み, 特徴ベクトル | the vector that stands for a face |
+# | distance | 거리 | 距離 | how far two embeddings lie apart; here 1 − cos |
+# | threshold | 임계값 | 閾値 | the largest distance that still counts as the same person |
+# | genuine pair | 동일인 쌍 | 本人ペア | two photos of one person (*positive pair*) |
+# | impostor pair | 타인 쌍 | 他人ペア | photos of two people (*negative pair*) |
+# | FMR, false match rate | 타인 수락률 | 他人受入率 | share of impostor pairs that are accepted |
+# | FNMR, false non-match rate | 본인 거부율 | 本人拒否率 | share of genuine pairs that are rejected |
+# | intra-class variation | 클래스 내 변이 | クラス内変動 | one person can look very different |
+# | inter-class similarity | 클래스 간 유사성 | クラス間類似性 | two people can look very alike |
+# | closed set | 닫힌 집합 | クローズドセット | whoever comes is in the gallery |
+# | open set | 열린 집합 | オープンセット | whoever comes may be a stranger |
+# | subject-dependent | 피험자 종속 | 被験者依存 | the test's people were in the training data too |
+# | subject-independent | 피험자 독립 | 被験者非依存 | none of them was |
+# | spoofing | 위조 얼굴 | なりすまし | showing a picture or a mask instead of a face |
+# | anti-spoofing | 위조 탐지 | なりすまし検知 | noticing that |
+#
+# Three words to be careful with. *Feature map* is what the slides call the embedding; elsewhere it means the
+# image-like output of a layer in the middle of a network. *Open set* is used for two things: the Korean
+# slides mean the gallery (may a stranger come to the door?), the Japanese ones mean the training (do people
+# appear that the network never saw?). And *threshold*: the slides say "above it is positive", which is right
+# for a score, where more is better. We use distances, where **less** is better.
 
 # %%
 exercises.progress()

@@ -208,6 +208,14 @@ def from_euclidean(answer):
 # ---- 06.4 -------------------------------------------------------------------------------------------------
 
 IMPOSTOR = np.random.default_rng(0).normal(0.92, 0.085, 50_000).clip(0, 2)
+FEW = IMPOSTOR[:30]
+TIED = np.array([0.5, 0.6, 0.6, 0.6, 0.7, 0.8, 0.9, 0.9, 1.0, 1.1])
+
+
+def threshold_at(impostor, fmr):
+    nearest = np.sort(impostor)
+    allowed = int(fmr * len(nearest) + 1e-9)  # 0.29 * 100 is 28.999… in floating point
+    return np.nextafter(nearest[allowed], -np.inf)
 
 
 @exercise(
@@ -215,11 +223,15 @@ IMPOSTOR = np.random.default_rng(0).normal(0.92, 0.085, 50_000).clip(0, 2)
     "A threshold for a wanted false match rate",
     hints=(
         "Sort the impostor distances. A threshold at the 10th smallest lets 10 of the pairs through.",
-        "`np.quantile(distances, share)` is the value below which that share of the distances lies.",
-        "Small distances are the dangerous ones, so it is the lower end: np.quantile(impostor, fmr).",
+        "Of n pairs, `allowed` = fmr · n may pass, rounded *down*. The first that must not pass is "
+        "`np.sort(impostor)[allowed]`.",
+        "The largest number below x is `np.nextafter(x, -np.inf)`. Take it of the first that must not pass.",
     ),
-    solution=lambda impostor, fmr: np.quantile(impostor, fmr),
+    solution=threshold_at,
     mistakes=(
+        lambda impostor, fmr: np.quantile(impostor, fmr),
+        lambda impostor, fmr: np.sort(impostor)[int(fmr * len(impostor) + 1e-9)],
+        lambda impostor, fmr: np.sort(impostor)[max(0, int(fmr * len(impostor) + 1e-9) - 1)],
         lambda impostor, fmr: np.quantile(impostor, 1 - fmr),
         lambda impostor, fmr: np.percentile(impostor, fmr),
         lambda impostor, fmr: impostor.min(),
@@ -258,7 +270,27 @@ def threshold_for(answer):
             f"At your threshold {got:.4f} only {matched:,} of {n} pairs pass where {wanted:,} are allowed: "
             "needlessly strict, and people will be turned away for it.",
         )
+    for distances, fmr in ((FEW, 0.01), (FEW, 0.1), (TIED, 0.2)):
+        got, n = number(answer(distances.copy(), fmr)), len(distances)
+        matched, allowed = int(np.sum(got >= distances)), int(fmr * n + 1e-9)
+        wanted = int(np.sum(distances <= threshold_at(distances, fmr)))
+        if matched > allowed and close(got, np.quantile(distances, fmr)):
+            raise Wrong(
+                f"Nearly: np.quantile interpolates between two distances, and so lets {matched} of {n} pairs "
+                f"through where a share of {fmr} allows {allowed}. Count: sort, and stay below the first "
+                "that must not pass."
+            )
+        why = " Several pairs have the same distance: all of them pass, or none." if distances is TIED else ""
+        expect(
+            matched <= allowed,
+            f"Of {n} pairs, {matched} pass at your threshold {got:.4f}; a share of {fmr} allows {allowed}. "
+            f"Stay below the first that must not pass.{why}",
+        )
+        expect(
+            matched == wanted,
+            f"Of {n} pairs, {matched} pass at your threshold {got:.4f}; {wanted} could, with fmr = {fmr}.",
+        )
     return (
-        "A threshold is a quantile of the impostor distances. For 1 in 1,000 out of 50,000 pairs it rests on "
-        "50 of them; for 1 in a million it would rest on none."
+        "A threshold is a quantile of the impostor distances, found by counting. For 1 in 1,000 out of "
+        "50,000 pairs it rests on 50 of them; for 1 in a million it would rest on none."
     )
