@@ -15,11 +15,9 @@ Decisions that a caller may want to know:
 
 import io
 import os
-import re
 import stat
 import unicodedata
 import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +27,7 @@ import torch
 from PIL import Image, ImageFile
 
 from facelab.errors import ImageError
+from facelab.image_formats import FORMATS, check_whole, printable, what_it_is
 
 MAX_PIXELS = 100_000_000
 """The largest photo that is decoded unless the caller says otherwise: 300 MB as an array."""
@@ -40,8 +39,6 @@ IMAGE_SUFFIXES = frozenset(
 """The endings of file names that count as photos. HEIC is among them although PIL needs a plug-in to read it:
 being told is better than missing photos without a word."""
 
-# Only these of PIL's formats are opened: some of the others start programs (EPS) or are no photos (ICO, WMF).
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "PPM", "AVIF")
 
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
@@ -70,7 +67,7 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 def name_of(source: object) -> str:
     """A short, printable name of any `source`, for messages: its path, or what it is."""
     if isinstance(source, str | os.PathLike):
-        return _printable(os.fsdecode(os.fspath(source)))
+        return printable(os.fsdecode(os.fspath(source)))
     if isinstance(source, bytes | bytearray | memoryview):
         return f"<{len(source):,} bytes>"
     if isinstance(source, Image.Image):
@@ -135,16 +132,6 @@ def _not_listed(folder: str | os.PathLike, error: OSError) -> str:
     return f"{name_of(folder)} cannot be listed: {error.strerror}. Check its permissions."
 
 
-def _printable(text: str) -> str:
-    """Control characters and undecodable bytes as escapes: a message must fit on one line of any terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cs") else c.encode("unicode_escape").decode()
-        for c in text
-    )
-
-
 # --- bytes ------------------------------------------------------------------------------------------------
 
 
@@ -199,7 +186,7 @@ def _read_file(path: str, name: str) -> bytes:
             return stream.read()
     except FileNotFoundError as error:
         raise ImageError(
-            f"{name} does not exist (looked in {_printable(os.getcwd())}). Check the path."
+            f"{name} does not exist (looked in {printable(os.getcwd())}). Check the path."
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise ImageError(f"{name} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
@@ -209,42 +196,18 @@ def _read_file(path: str, name: str) -> bytes:
 
 
 def _decode(data: bytes, name: str, max_pixels: int) -> np.ndarray:
-    _check_whole(data, name)
+    check_whole(data, name)
     plug_ins = tuple(format for format in ("HEIF",) if format in Image.OPEN)
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS + plug_ins)
+        image = Image.open(io.BytesIO(data), formats=FORMATS + plug_ins)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
             f"{name}: {error} Make it smaller, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
         ) from error
     except Exception as error:  # a damaged header can trip a plug-in of PIL in any way
-        raise ImageError(f"{name} {_what_it_is(data)}") from error
+        raise ImageError(f"{name} {what_it_is(data)}") from error
     with image:
         return _from_pil(image, name, max_pixels)
-
-
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
-
-
-def _what_it_is(data: bytes) -> str:
-    """What bytes are that PIL could not open, and what to do."""
-    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        return (
-            "is a HEIC photo, which PIL reads only with a plug-in. Convert it to JPEG (an iPhone takes JPEGs "
-            "when Settings › Camera › Formats is 'Most Compatible'), or run: pip install pillow-heif, and in "
-            "Python: import pillow_heif; pillow_heif.register_heif_opener()"
-        )
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return "is a web page, not a photo, whatever its name says. Download the photo itself again."
-    if start.startswith((b"<?xml", b"<svg")):
-        return "is a drawing or a document in XML (SVG?), not a photo. Export it as PNG."
-    if start.startswith(b"%pdf"):
-        return "is a PDF document, not a photo. Export its page as PNG or JPEG."
-    if data.startswith(_BEGINNINGS):
-        return "begins like a photo but is damaged or cut short. Copy or download it again."
-    return f"is not in a format that can be read ({', '.join(_FORMATS)}). Save it as JPEG or PNG."
 
 
 def _insist_on_whole_photos() -> None:
@@ -257,62 +220,6 @@ def _insist_on_whole_photos() -> None:
             "a whole one.",
             stacklevel=2,
         )
-
-
-def _check_whole(data: bytes, name: str) -> None:
-    """Follows JPEG and PNG files to their end marks. PIL's decoders check less (of a PNG's pixels, no
-    checksum), and nothing while another part of the program has their strictness switched off."""
-    if data.startswith(b"\xff\xd8"):
-        whole = _jpeg_ends(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
-        whole = _png_ends(data, name)
-    else:
-        return
-    if not whole:
-        raise ImageError(
-            f"{name} is cut short: its {len(data):,} bytes end before the photo does. Copy or download it "
-            "again."
-        )
-
-
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
-"""A marker, but none of those without content that may stand anywhere: filling, stuffing, restarts."""
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether the JPEG reaches its own end mark (ITU-T T.81, Annex B).
-
-    An end mark inside a segment, a thumbnail's, does not count; bytes after the end, which phones append, do
-    not matter.
-    """
-    position = 2
-    while marker := _JPEG_MARKER.search(data, position):
-        if marker[1] == b"\xd9":
-            return True
-        # Every other marker opens a segment of stated length. After the one that opens a scan (0xDA) come
-        # compressed data, in which the next search finds the next marker.
-        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return False
-
-
-def _png_ends(data: bytes, name: str) -> bool:
-    """Whether the PNG reaches its IEND chunk; the checksums of the critical chunks are checked on the way."""
-    position = 8
-    while position + 12 <= len(data):
-        kind = data[position + 4 : position + 8]
-        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
-        if end + 4 > len(data):
-            return False
-        checksum = int.from_bytes(data[end : end + 4], "big")
-        if kind[:1].isupper() and zlib.crc32(data[position + 4 : end]) != checksum:
-            raise ImageError(
-                f"{name} is damaged: the checksum of its {_printable(kind.decode('latin-1'))} chunk at byte "
-                f"{position:,} is wrong. Copy or download it again."
-            )
-        if kind == b"IEND":
-            return True
-        position = end + 4
-    return False
 
 
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:

@@ -5,14 +5,8 @@ into one that is kept for each choice of options, so that the second call is qui
 """
 
 import functools
-import queue
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,16 +24,14 @@ from facelab.align import (
     stretch_matrices,
     warp,
 )
-from facelab.calibration import FmrEstimate
+from facelab.decoding import batches, read, sources, upload
 from facelab.detect import Face
 from facelab.detect import load as load_detector
 from facelab.detect.face import most_central
 from facelab.embed import load as load_embedder
 from facelab.errors import DeviceError, FacelabError, ImageError, NoFaceError
-from facelab.images import name_of, read_image, walk_images
-
-Source = Any
-"""What `read_image` reads: a path, bytes, an open file, a PIL image, an array."""
+from facelab.images import Source, name_of, read_image
+from facelab.results import Result, Verification
 
 CROPS = {
     "aligned": lambda faces: (landmark_matrices(faces, "112x112"), None),
@@ -52,79 +44,6 @@ what they cost (notebook 05, `benchmarks/lfw.py`)."""
 
 SIDE = 112
 """Width and height of a crop, pixels: what every embedder here eats."""
-
-MEMORY_AHEAD = 256 * 2**20
-"""Bytes of decoded photos kept waiting for the device, and bytes in one batch. Phone photos of 12 megapixels
-come to 36 MB each, so memory is bounded by this and not by the number of photos."""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What became of one photo.
-
-    path     the source as it was given
-    faces    list[Face], largest first, in the photo's coordinates
-    crops    (n, 112, 112, 3) uint8 RGB, one for each face
-    vectors  (n, D) float32, unit norm
-    error    None, or the FacelabError that says why there is nothing: unreadable photo, no face
-    """
-
-    path: Source
-    faces: list[Face]
-    crops: np.ndarray
-    vectors: np.ndarray
-    error: FacelabError | None = None
-
-    def one(self, face: int | None = None) -> int:
-        """The index of the face asked for, or of the largest. Raises what kept the photo from being used."""
-        if self.error is not None:
-            raise self.error
-        if face is None:
-            return 0
-        if not 0 <= face < len(self.faces):
-            raise NoFaceError(
-                f"{name_of(self.path)}: face={face} was asked for, and the last of its {len(self.faces)} is "
-                f"face={len(self.faces) - 1} (face=0 is the largest)."
-            )
-        return face
-
-    def note(self, face: int) -> tuple[str, ...]:
-        """One sentence that says which face was used where there are several; nothing where there is one."""
-        if len(self.faces) == 1:
-            return ()
-        return (
-            f"{name_of(self.path)} has {len(self.faces)} faces; face {face} was used (0 is the largest; "
-            "face= chooses another)",
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Verification:
-    """The answer to "do these two photos show the same person?", and what it rests on.
-
-    same       distance ≤ threshold
-    distance   cosine distance 1 − cos, in [0, 2]
-    threshold  the largest distance that still counts as the same person
-    fmr        what that threshold is worth: how many pairs of different people in LFW it takes for the same
-               person, with its interval (FmrEstimate); None when the threshold was never calibrated
-    faces      the two faces that were compared
-    crops      (2, 112, 112, 3) uint8, as the embedder saw them
-    notes      what the reader should know: several faces in a photo, for one
-    """
-
-    same: bool
-    distance: float
-    threshold: float
-    fmr: FmrEstimate | None
-    faces: tuple[Face, Face]
-    crops: np.ndarray
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        verdict, sign = ("same person", "≤") if self.same else ("different people", ">")
-        worth = f"false match rate {self.fmr}" if self.fmr is not None else "threshold not calibrated"
-        lines = [f"{verdict}: distance {self.distance:.4f} {sign} threshold {self.threshold:.4f} ({worth})"]
-        return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 
 class Pipeline:
@@ -202,14 +121,14 @@ class Pipeline:
         A photo that cannot be read or holds no face gives a Result with `.error`; the rest go on.
         """
         total = len(photos) if hasattr(photos, "__len__") and not isinstance(photos, str | bytes) else None
-        return self._stream(_sources(photos), total, progress)
+        return self._stream(sources(photos), total, progress)
 
     def _stream(self, photos: Iterable[Source], total: int | None, progress: bool | None) -> Iterator[Result]:
         from tqdm.auto import tqdm
 
         bar = tqdm(total=total, unit="photo", disable=None if progress is None else not progress)
         try:
-            for batch in _batches(photos, self.batch_size, self.workers):
+            for batch in batches(photos, self.batch_size, self.workers):
                 for result in self._process(batch):
                     bar.update()
                     yield result
@@ -223,7 +142,7 @@ class Pipeline:
         errors = [photo if isinstance(photo, FacelabError) else None for _, photo in batch]
         readable = [row for row, error in enumerate(errors) if error is None]
         try:
-            tensors = _upload([batch[row][1] for row in readable], self.device)
+            tensors = upload([batch[row][1] for row in readable], self.device)
             found = [
                 self._pick(faces, photo)
                 for faces, photo in zip(self.detector.detect(tensors), tensors, strict=True)
@@ -284,7 +203,7 @@ class Pipeline:
 
     def one(self, photo: Source) -> Result:
         """The Result of one photo."""
-        return self._process([(photo, _read(photo))])[0]
+        return self._process([(photo, read(photo))])[0]
 
     def embed(self, crops) -> np.ndarray:
         """(112, 112, 3) uint8 → (D,); a list or (N, 112, 112, 3) → (N, D). Unit norm, float32.
@@ -329,7 +248,7 @@ class Pipeline:
         wanted = tuple(face) if isinstance(face, tuple | list) else (face, face)
         if len(wanted) != 2 or not all(one is None or isinstance(one, int | np.integer) for one in wanted):
             raise ValueError(f"face={face!r}: the number of a face, or two of them, one for each photo.")
-        results = self._process([(a, _read(a)), (b, _read(b))])
+        results = self._process([(a, read(a)), (b, read(b))])
         rows = [result.one(which) for result, which in zip(results, wanted, strict=True)]
         notes = [note for result, row in zip(results, rows, strict=True) for note in result.note(row)]
         distance = cosine_distance(*(result.vectors[row] for result, row in zip(results, rows, strict=True)))
@@ -348,147 +267,6 @@ def _counts(value: Any) -> bool:
     return isinstance(value, int | np.integer) and value >= 1
 
 
-# ---------------------------------------------------------------------- decoding ahead of the device
-
-
-def _sources(photos: str | PathLike | Iterable[Source]) -> Iterable[Source]:
-    if isinstance(photos, str | PathLike):
-        folder = Path(photos)
-        if not folder.is_dir():
-            raise ImageError(
-                f"{folder}: not a folder. Give a folder of photos, or (in Python) a list of them."
-            )
-        return walk_images(folder)
-    if isinstance(photos, np.ndarray | Tensor) and photos.ndim == 4:
-        return photos
-    if isinstance(photos, bytes | bytearray | np.ndarray | Tensor) or hasattr(photos, "read"):
-        raise ImageError(  # these iterate over bytes, rows of pixels, lines
-            f"{name_of(photos)} is one photo, and a pipeline takes many: give a list of photos, or call "
-            ".one(photo)."
-        )
-    return photos
-
-
-def _read(photo: Source) -> np.ndarray | FacelabError:
-    try:
-        return read_image(photo)
-    except FacelabError as error:
-        return error
-
-
-def _batches(
-    photos: Iterable[Source], batch_size: int, workers: int | None
-) -> Iterator[list[tuple[Source, np.ndarray | FacelabError]]]:
-    """Photos decoded by `workers` threads, in order, in batches bounded by number and by bytes."""
-    batch, size = [], 0
-    failed = None
-    try:
-        for source, photo in _decoded(photos, batch_size, workers):
-            batch.append((source, photo))
-            size += getattr(photo, "nbytes", 0)
-            if len(batch) == batch_size or size >= MEMORY_AHEAD:
-                yield batch
-                batch, size = [], 0
-    except Exception as error:  # whatever gave the photos: what it gave before comes first
-        failed = error
-    if batch:
-        yield batch
-    if failed is not None:
-        raise failed
-
-
-def _decoded(
-    photos: Iterable[Source], ahead: int, workers: int | None
-) -> Iterator[tuple[Source, np.ndarray | FacelabError]]:
-    """(source, photo or error), in order, up to `ahead` photos and MEMORY_AHEAD bytes before they are needed.
-
-    A thread that has decoded a photo keeps it to itself until there is room, unless that photo is the very
-    next: that one never waits, so the queue cannot lock up behind a photo that arrived too early.
-
-    When `photos` itself raises, what it gave before that comes first.
-
-    The threads are daemons: a program that ends while it still holds a half-read stream must not wait for
-    threads that wait for room (those of a ThreadPoolExecutor are joined at exit, for ever).
-    """
-    room = threading.Condition()
-    state = {"next": 0, "bytes": 0, "stop": False}
-
-    def decode(number: int, source: Source) -> np.ndarray | FacelabError:
-        photo = _read(source)
-        size = getattr(photo, "nbytes", 0)
-        with room:
-            room.wait_for(
-                lambda: state["stop"] or number == state["next"] or state["bytes"] + size <= MEMORY_AHEAD
-            )
-            state["bytes"] += size
-        return photo
-
-    def work() -> None:
-        while (task := tasks.get()) is not None:
-            number, source, future = task
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(decode(number, source))
-                except BaseException as error:  # whoever asks for the photo gets it
-                    future.set_exception(error)
-
-    photos = enumerate(photos)
-    tasks: queue.SimpleQueue = queue.SimpleQueue()
-    waiting: deque[tuple[Source, Future]] = deque()
-    threads = [
-        threading.Thread(target=work, name=f"facelab-decode-{k}", daemon=True)
-        for k in range(workers or torch.get_num_threads())
-    ]
-    for thread in threads:
-        thread.start()
-    failed: Exception | None = None
-    try:
-        while True:
-            while len(waiting) < ahead + 1 and failed is None:
-                try:
-                    number, source = next(photos)
-                except StopIteration:
-                    break
-                except Exception as error:
-                    failed = error
-                    break
-                waiting.append((source, Future()))
-                tasks.put((number, *waiting[-1]))
-            if not waiting:
-                if failed is not None:
-                    raise failed
-                return
-            source, future = waiting.popleft()
-            photo = future.result()
-            with room:
-                state["next"] += 1
-                state["bytes"] -= getattr(photo, "nbytes", 0)
-                room.notify_all()
-            yield source, photo
-    finally:  # also when the caller stops listening half-way
-        with room:
-            state["stop"] = True
-            room.notify_all()
-        for _, future in waiting:
-            future.cancel()
-        for _ in threads:
-            tasks.put(None)
-        for thread in threads:
-            thread.join()
-
-
-def _upload(photos: list[np.ndarray], device: torch.device) -> list[Tensor]:
-    """Photos of any sizes to the device in one copy; returns (H, W, 3) uint8 views of it."""
-    if device.type == "cpu":
-        return [torch.from_numpy(photo) for photo in photos]
-    flat = torch.empty(
-        sum(photo.size for photo in photos), dtype=torch.uint8, pin_memory=device.type == "cuda"
-    )
-    np.concatenate([photo.reshape(-1) for photo in photos] or [np.empty(0, np.uint8)], out=flat.numpy())
-    parts = flat.to(device, non_blocking=True).split([photo.size for photo in photos])
-    return [part.view(photo.shape) for part, photo in zip(parts, photos, strict=True)]
-
-
 # ---------------------------------------------------------------------- thin calls into one kept pipeline
 
 
@@ -504,7 +282,7 @@ def detect(photo: Source, **options) -> list[Face]:
     """
     pipe = _kept(**options)
     with torch.inference_mode():
-        return pipe.detector.detect(_upload([read_image(photo)], pipe.device))[0]
+        return pipe.detector.detect(upload([read_image(photo)], pipe.device))[0]
 
 
 def _crops(photo: Source, face: Face | list[Face], plan, width: int, height: int) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from facelab.errors import GalleryError
-from facelab.gallery import Gallery, store
+from facelab.gallery import Gallery, safe_write, store
 from facelab.gallery.columns import line
 from facelab.gallery.store import HEADER, Head
 
@@ -119,7 +119,7 @@ def snapshots(path: Path, monkeypatch, into: Path):
         copy()
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_write", write)
+        patch.setattr(safe_write, "write_all", write)
         patch.setattr(os, "fsync", watched("fsync", os.fsync))
         patch.setattr(os, "replace", watched("replace", os.replace))
         yield copies, calls
@@ -184,8 +184,8 @@ class Refusal:
 
     def __init__(self, monkeypatch, which: int, code: int):
         self.left, self.code, self.happened = which, code, None
-        self.real = store._write
-        monkeypatch.setattr(store, "_write", self.write)
+        self.real = safe_write.write_all
+        monkeypatch.setattr(safe_write, "write_all", self.write)
         for name in ("fsync", "replace", "open"):
             monkeypatch.setattr(os, name, self.wrapped(name, getattr(os, name)))
 
@@ -254,7 +254,7 @@ def test_a_disk_that_refuses_at_every_step(path, monkeypatch, change):
 
 def test_ctrl_c_in_the_middle_of_hdf5_stays_ctrl_c(path, monkeypatch):
     """Raised through HDF5's own calls it would come out as a SystemError."""
-    write = store._write
+    write = safe_write.write_all
 
     def interrupted(file, data):
         write(file, data)
@@ -262,7 +262,7 @@ def test_ctrl_c_in_the_middle_of_hdf5_stays_ctrl_c(path, monkeypatch):
 
     with Gallery(path) as gallery:
         before = gallery.list()
-        monkeypatch.setattr(store, "_write", interrupted)
+        monkeypatch.setattr(safe_write, "write_all", interrupted)
         with pytest.raises(KeyboardInterrupt):
             gallery.clear()
         monkeypatch.undo()

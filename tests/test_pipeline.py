@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import facelab as fl
-from facelab import pipeline as room
+from facelab import decoding as room
 from facelab.errors import DeviceError, FacelabError, ImageError, NoFaceError
 
 
@@ -174,7 +174,7 @@ def test_decoded_photos_wait_within_their_bytes(monkeypatch):
             most = max(most, alive)
         return np.zeros((100, 100, 3), np.uint8)
 
-    monkeypatch.setattr(room, "_read", slow_read)
+    monkeypatch.setattr(room, "read", slow_read)
     order = []
     for source, _ in room._decoded(range(40), ahead=16, workers=4):
         order.append(source)
@@ -303,7 +303,7 @@ def test_a_program_that_ends_with_a_half_read_stream_ends(tmp_path):
     """The decoding threads wait for room, and nobody will ever make any."""
     script = """
 import numpy as np
-from facelab import pipeline as room
+from facelab import decoding as room
 room.MEMORY_AHEAD = 30_000
 big = np.zeros((100, 100, 3), np.uint8)
 stream = room._decoded(iter([big] * 40), ahead=16, workers=2)

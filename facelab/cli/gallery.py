@@ -47,7 +47,7 @@ def enroll(
 ) -> None:
     """Enrol somebody with one or more photos, or many people at once. Makes the gallery if there is none."""
     from facelab.gallery import Gallery
-    from facelab.gallery.gallery import shown
+    from facelab.gallery.answers import shown
     from facelab.pipeline import Pipeline
 
     several = folder or templates
@@ -92,7 +92,7 @@ def _metadata(texts: list[str]) -> dict[str, str]:
 def list_people(file: FileArgument, as_json: JsonOption = False) -> None:
     """Who is in a gallery."""
     from facelab.gallery import Gallery
-    from facelab.gallery.gallery import shown
+    from facelab.gallery.answers import shown
 
     with Gallery(file, "r", device="cpu") as gallery:
         people = gallery.list()
@@ -122,7 +122,7 @@ def identify(
 ) -> None:
     """Who is on a photo? Exit status 0: somebody in the gallery; 1: a stranger; 2: cannot say."""
     from facelab.gallery import Gallery
-    from facelab.gallery.gallery import shown
+    from facelab.gallery.answers import shown
 
     with Gallery(file, "r", device=device) as gallery:
         m = gallery.identify(photo, k=k, score=score.value, threshold=threshold, face=face)

@@ -5,7 +5,8 @@ nearest), `open_set` (how often a stranger gets a name), `sources` (photos, crop
 layout of the slides), and `gallery`, the class that puts them together.
 """
 
-from facelab.gallery.gallery import Candidate, Enrolled, Gallery, Match, Person
+from facelab.gallery.answers import Candidate, Enrolled, Match, Person
+from facelab.gallery.gallery import Gallery
 from facelab.gallery.open_set import FpirEstimate
 
 __all__ = ["Candidate", "Enrolled", "FpirEstimate", "Gallery", "Match", "Person"]

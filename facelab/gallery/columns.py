@@ -42,6 +42,10 @@ class Columns:
             np.ascontiguousarray(vectors, np.float32),
         )
 
+    @classmethod
+    def nobody(cls, dimension: int) -> "Columns":
+        return cls.of([], b"", [], np.empty((0, dimension), np.float32))
+
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         return {"ids": self.ids, "people": self.people, "person": self.person, "vectors": self.vectors}

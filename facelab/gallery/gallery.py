@@ -5,7 +5,6 @@ from __future__ import annotations  # inside the class, `list` is the method
 import threading
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,82 +13,17 @@ import numpy as np
 import torch
 
 from facelab import device as devices
-from facelab.datasets import Embedded, Templates, embedded, folder, read_embedded
-from facelab.detect import Face
-from facelab.embed import EMBEDDERS
+from facelab.datasets import Embedded, Templates, embedded, folder
 from facelab.errors import GalleryError
-from facelab.gallery import open_set, slides, store
+from facelab.gallery import binding, open_set, slides, store
+from facelab.gallery.answers import Enrolled, Match, Person
 from facelab.gallery.columns import LAST_ID, Columns, Table, line, read_line
 from facelab.gallery.lock import WriterLock
-from facelab.gallery.open_set import DEFAULT_FPIR, FpirEstimate
+from facelab.gallery.open_set import DEFAULT_FPIR
 from facelab.gallery.search import SCORES, Index
-from facelab.gallery.sources import Seen, look, unit
+from facelab.gallery.sources import labelled, look, unit
 from facelab.gallery.store import About
 from facelab.pipeline import Pipeline
-
-MODES = ("r", "r+", "a")
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody in a gallery: the id that is theirs for ever, name, number of templates, metadata."""
-
-    id: int
-    name: str
-    templates: int
-    metadata: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Somebody whom a face resembles: `distance` is 1 − the largest cosine (or the mean one), in [0, 2]."""
-
-    id: int
-    name: str
-    distance: float
-
-
-@dataclass(frozen=True, eq=False)
-class Match:
-    """The answer to "who is this?", and what it rests on.
-
-    name, id    of the nearest person, when near enough; None and None: a stranger
-    distance    cosine distance to the nearest person, stranger or not; infinite in an empty gallery
-    threshold   the largest distance that still gets a name
-    fpir        how many strangers get a name at this threshold in a gallery of this size (FpirEstimate); None
-                when the pipeline was never calibrated
-    candidates  the k nearest people, nearest first, whatever the threshold
-    faces       the face that was looked up, when a photo was given; else empty
-    crop        (112, 112, 3) uint8, as the embedder saw it, when a photo or a crop was given; else None
-    notes       what the reader should know: several faces in the photo; a threshold that cannot hold its FPIR
-    """
-
-    name: str | None
-    id: int | None
-    distance: float
-    threshold: float
-    fpir: FpirEstimate | None
-    candidates: tuple[Candidate, ...]
-    faces: tuple[Face, ...] = ()
-    crop: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        verdict, sign = (
-            ("a stranger", ">") if self.id is None else (f"{shown(self.name)} (id {self.id})", "≤")
-        )
-        worth = f"FPIR {self.fpir}" if self.fpir is not None else "threshold not calibrated"
-        lines = [f"{verdict}: distance {self.distance:.4f} {sign} threshold {self.threshold:.4f} ({worth})"]
-        return "\n".join(lines + [f"note: {note}" for note in self.notes])
-
-
-@dataclass(frozen=True)
-class Enrolled:
-    """What a bulk enrolment did: the ids given, in order; how many templates; what was left out, and why."""
-
-    ids: tuple[int, ...]
-    templates: int
-    notes: tuple[str, ...] = ()
 
 
 class Gallery:
@@ -133,25 +67,14 @@ class Gallery:
         device: str | torch.device = "auto",
         timeout: float = 1.0,
     ):
-        if mode not in MODES:
-            raise ValueError(f"mode={mode!r}: choose one of {', '.join(MODES)}.")
-        if pipeline is not None and (embedder is not None or dimension is not None):
-            raise ValueError("A pipeline brings its embedder: give pipeline= or embedder=, not both.")
-        if threshold is not None and not 0 <= threshold <= 2:
-            raise ValueError(f"threshold={threshold}: a cosine distance lies between 0 and 2.")
-        if not 0 < fpir < 1:
-            raise ValueError(f"fpir={fpir}: a share of strangers, between 0 and 1.")
-        self.path = _resolved(path)
+        binding.check(mode, threshold, fpir)
+        self.path = binding.resolved(path, mode)
         self.threshold, self.fpir, self.mode = threshold, fpir, mode
         self.device = devices.choose(device if pipeline is None else pipeline.device)
         self._pipeline, self._mutex = pipeline, threading.RLock()
         self._lock: WriterLock | None = None
         self._new = False
-        wanted = _about(pipeline, embedder, dimension)
-        if mode == "r+" and not self.path.exists():
-            raise GalleryError(f"{self.path}: there is no such gallery. {store.HOW_TO_MAKE}")
-        if not self.path.parent.is_dir():  # the lock would make it
-            raise GalleryError(f"{self.path}: there is no folder {self.path.parent}. Make it first.")
+        wanted = binding.asked_for(pipeline, embedder, dimension)
         if mode != "r":
             self._lock = WriterLock(self.path, timeout)
         try:
@@ -165,12 +88,12 @@ class Gallery:
             store.drop_unfinished(self.path)
             if not self.path.exists():
                 self._new = True
-                about = wanted or _about(None, "sface", None)
-                store.rewrite(self.path, None, about, 0, _nobody(about.dimension))
+                about = wanted or binding.asked_for(None, "sface", None)
+                store.rewrite(self.path, None, about, 0, Columns.nobody(about.dimension))
         snapshot = store.read(self.path)
         if wanted is not None and snapshot.about != wanted:
             raise GalleryError(
-                f"{self.path}: holds vectors of {_say(snapshot.about)}, and {_say(wanted)} was asked for. "
+                f"{self.path}: holds vectors of {snapshot.about}, and {wanted} was asked for. "
                 "Open it without naming one, or make another gallery."
             )
         self.about, self._next_id, self._head = snapshot.about, snapshot.next_id, snapshot.head
@@ -211,7 +134,7 @@ class Gallery:
             return f"Gallery({str(self.path)!r}, closed)"
         return (
             f"Gallery({str(self.path)!r}, {len(self):,} people, {self.templates:,} templates, "
-            f"{_say(self.about)}, mode={self.mode!r}, {self.device})"
+            f"{self.about}, mode={self.mode!r}, {self.device})"
         )
 
     # ------------------------------------------------------------------ what is in it
@@ -226,19 +149,7 @@ class Gallery:
     def pipeline(self) -> Pipeline:
         """The pipeline that the gallery is bound to, built when first needed."""
         if self._pipeline is None:
-            if self.about.embedder not in EMBEDDERS:
-                raise GalleryError(
-                    f"{self.path}: holds vectors of {self.about.embedder!r}, which is none of facelab's "
-                    f"embedders ({', '.join(EMBEDDERS)}). Give vectors, not photos."
-                )
-            try:
-                detector, crop, embedder, *mirror = self.about.config.split("+")
-                self._pipeline = Pipeline(detector, embedder, self.device, crop=crop, mirror=bool(mirror))
-            except ValueError as error:
-                raise GalleryError(
-                    f"{self.path}: is bound to {self.about.config!r}, a pipeline that this facelab does not "
-                    f"have ({error}). Give vectors, not photos."
-                ) from error
+            self._pipeline = binding.pipeline_of(self.about, self.path, self.device)
         return self._pipeline
 
     def __len__(self) -> int:
@@ -350,20 +261,13 @@ class Gallery:
 
         Raises GalleryError for vectors of another pipeline, DatasetError for another file.
         """
-        if not isinstance(source, Embedded | Templates):
-            source = read_embedded(source)
-        if isinstance(source, Templates):
-            config, notes = source.provenance["config"], ()
-            names = [source.names.get(who, f"person {who}") for who in source.identity.tolist()]
-        else:
-            config, notes = source.config, source.notes
-            names = [source.names[who] for who in source.identity]
+        config, names, vectors, notes = labelled(source)
         if config != self.about.config:
             raise GalleryError(
-                f"{self.path}: holds vectors of {_say(self.about)}, and those to enrol are of {config}: they "
+                f"{self.path}: holds vectors of {self.about}, and those to enrol are of {config}: they "
                 "cannot be compared. Make another gallery for them."
             )
-        done = self.enroll_many(names, source.vectors)
+        done = self.enroll_many(names, vectors)
         return Enrolled(done.ids, done.templates, notes)
 
     def _writable(self) -> None:
@@ -390,9 +294,7 @@ class Gallery:
         head = store.append(self.path, self._head, columns)
         self._now.append(columns)
         self._next_id, self._index = next_id, None
-        self._head = (
-            head  # last: interrupted before, the gallery is out of step with its file, and writes no more
-        )
+        self._head = head  # last: interrupted before, the gallery is out of step with its file
 
     def _rewrite(self, columns: Columns, next_id: int) -> None:
         self._writable()
@@ -426,7 +328,7 @@ class Gallery:
         """Everybody is forgotten. Their ids are not given again."""
         with self._mutex:
             self._writable()
-            self._rewrite(_nobody(self.about.dimension), self._next_id)
+            self._rewrite(Columns.nobody(self.about.dimension), self._next_id)
 
     # ------------------------------------------------------------------ identifying
 
@@ -459,7 +361,9 @@ class Gallery:
         seen, single = look(faces, self.about.dimension, lambda: self.pipeline, face)
         with self._mutex:
             now = self._now.columns
-            threshold, note = self._threshold(threshold, len(now.person))
+            threshold, note = self.threshold if threshold is None else threshold, None
+            if threshold is None:
+                threshold, note = open_set.threshold_for(self.about.config, len(now.person), self.fpir)
             fpir = open_set.fpir_at(self.about.config, threshold, len(now.person))
             if self._index is None:
                 self._index = Index(now.vectors, now.person, self.device)
@@ -467,16 +371,10 @@ class Gallery:
             found = self._index.nearest(probes, min(k, len(now.ids)), score)
             names = self._names(found)
             matches = [
-                self._match(one, ids, scores, names, threshold, fpir, note)
+                Match.of(one, ids, scores, names, float(threshold), fpir, note)
                 for one, (ids, scores) in zip(seen, found, strict=True)
             ]
         return matches[0] if single else matches
-
-    def _threshold(self, threshold: float | None, templates: int) -> tuple[float, str | None]:
-        threshold = self.threshold if threshold is None else threshold
-        if threshold is not None:
-            return float(threshold), None
-        return open_set.threshold_for(self.about.config, templates, self.fpir)
 
     def _names(self, found) -> dict[int, str]:
         """{id: name} of everybody found, each looked up once for all probes."""
@@ -486,88 +384,17 @@ class Gallery:
         rows = np.searchsorted(self._now.columns.ids, ids).tolist()
         return {person: self._entry(row)[0] for person, row in zip(ids.tolist(), rows, strict=True)}
 
-    def _match(self, one: Seen, ids, scores, names, threshold: float, fpir, note: str | None) -> Match:
-        candidates = tuple(
-            Candidate(person, names[person], min(2.0, max(0.0, 1 - score)))
-            for person, score in zip(ids.tolist(), scores.tolist(), strict=True)
-        )
-        nearest = candidates[0] if candidates else Candidate(-1, "", float("inf"))
-        known = nearest.distance <= threshold
-        return Match(
-            name=nearest.name if known else None,
-            id=nearest.id if known else None,
-            distance=nearest.distance,
-            threshold=threshold,
-            fpir=fpir,
-            candidates=candidates,
-            faces=() if one.face is None else (one.face,),
-            crop=one.crop,
-            notes=one.notes + (() if note is None else (note,)),
-        )
-
-    # ------------------------------------------------------------------ the slides' layout
-
     def export_slides(self, path: str | PathLike) -> None:
-        """Write everybody in the slides' layout: `/<id>/Name`, `/<id>/Department`, `/<id>/Feature
-        Map/feature_1` …
+        """Write everybody in the layout of the slides (`facelab.gallery.slides`).
 
-        See `facelab.gallery.slides`. Raises GalleryError when there is a file of that name already.
+        Raises GalleryError when there is a file of that name already.
         """
         slides.write(Path(path), ((person, self.vectors(person.id)) for person in self.list()))
 
     def import_slides(self, path: str | PathLike) -> dict[str, int]:
         """Enrol everybody of a file in the slides' layout. Returns {name of the group: id}; all or nobody."""
         self._writable()
-        people = slides.read(Path(path), self.about.dimension)
-        if not people:
-            return {}
-        lines = [line(person.name, person.metadata) for person in people]
-        owner = np.repeat(np.arange(len(people)), [len(person.vectors) for person in people])
-        vectors = unit(np.concatenate([person.vectors for person in people]), self.about.dimension)
+        groups, lines, owner, vectors = slides.read(Path(path), self.about.dimension)
         with self._mutex:
-            ids = self._add(lines, owner, vectors)
-        return {person.group: id for person, id in zip(people, ids, strict=True)}
-
-
-def shown(name: str) -> str:
-    """A name as it may be printed: line breaks, and what steers a terminal, as escapes."""
-    return name if name.isprintable() else repr(name)[1:-1]
-
-
-def _resolved(path: str | PathLike) -> Path:
-    """Where a path leads: a link to a gallery stays a link, and both names mean one lock."""
-    try:
-        return Path(path).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, ~nobody, a NUL
-        raise GalleryError(f"{path!r}: leads to no file ({error}).") from error
-
-
-def _about(pipeline: Pipeline | None, embedder: str | None, dimension: int | None) -> About | None:
-    """What a gallery is asked to be bound to; None when nothing was said."""
-    if pipeline is not None:
-        return About(pipeline.names[1], pipeline.config, pipeline.embedder.dim)
-    if embedder is None:
-        if dimension is not None:
-            raise ValueError("dimension= belongs to embedder=, a name for vectors of your own.")
-        return None
-    if embedder in EMBEDDERS:
-        its = EMBEDDERS[embedder].dim
-        if dimension not in (None, its):
-            raise ValueError(f"dimension={dimension}: {embedder} gives {its}.")
-        return About(embedder, f"yunet+aligned+{embedder}", its)
-    if not (0 < len(embedder) <= 100 and embedder.isprintable()):
-        raise ValueError(f"embedder={embedder!r}: a name of 1 to 100 printable characters.")
-    if dimension is None or not 1 <= dimension <= store.WIDEST:
-        raise ValueError(
-            f"embedder={embedder!r} is not one of {', '.join(EMBEDDERS)}; for vectors of your own give "
-            f"dimension= too, 1 to {store.WIDEST:,}."
-        )
-    return About(embedder, embedder, dimension)
-
-
-def _say(about: About) -> str:
-    return f"{about.config} ({about.dimension} numbers)"
-
-
-def _nobody(dimension: int) -> Columns:
-    return Columns.of([], b"", [], np.empty((0, dimension), np.float32))
+            ids = self._add(lines, owner, unit(vectors, self.about.dimension)) if groups else ()
+        return dict(zip(groups, ids, strict=True))

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from facelab.errors import GalleryError
-from facelab.gallery.store import hdf5_into, replacement, writing
+from facelab.gallery.columns import line
+from facelab.gallery.safe_write import hdf5_into, replacement, writing
 
 LARGEST_CHUNK = 2**20
 """Numbers in a chunk of a dataset. A chunk may be larger than its dataset, and is unpacked whole."""
@@ -76,8 +77,9 @@ def _text(person: Any, text: str) -> str:
     return text
 
 
-def read(path: Path, dimension: int) -> list[Group]:
-    """Everybody in a file, the groups in the order of their numbers.
+def read(path: Path, dimension: int) -> tuple[list[str], list[bytes], np.ndarray, np.ndarray]:
+    """Everybody in a file, the groups in the order of their numbers: the groups' names, each person as a line
+    (`facelab.gallery.columns`), whose each vector is, counted from 0, and the vectors (N, D).
 
     dimension  how many numbers each feature must hold
 
@@ -87,7 +89,7 @@ def read(path: Path, dimension: int) -> list[Group]:
 
     try:
         with h5py.File(path, "r", locking=False) as hdf_file:
-            return [_group(hdf_file, name, dimension) for name in sorted(hdf_file, key=_number)]
+            people = [_group(hdf_file, name, dimension) for name in sorted(hdf_file, key=_number)]
     except FileNotFoundError as error:
         raise GalleryError(f"{path}: there is no such file.") from error
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
@@ -95,6 +97,10 @@ def read(path: Path, dimension: int) -> list[Group]:
             f"{path}: is not in the slides' layout ({error}). Each group needs Name and Feature "
             f"Map/feature_1 with {dimension} numbers. Nobody was imported."
         ) from error
+    owner = np.repeat(np.arange(len(people)), [len(person.vectors) for person in people])
+    vectors = np.concatenate([np.empty((0, dimension)), *(person.vectors for person in people)])
+    lines = [line(person.name, person.metadata) for person in people]
+    return [person.group for person in people], lines, owner, vectors
 
 
 def _number(name: str) -> tuple[int, str]:

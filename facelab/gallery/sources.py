@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from facelab.datasets import Embedded, Templates, read_embedded
 from facelab.detect import Face
 from facelab.errors import GalleryError
 from facelab.gallery.columns import UNIT_TOLERANCE
@@ -125,3 +126,18 @@ def _kind(item: Any) -> str:
         if item.shape == (SIDE, SIDE, 3) and item.dtype == np.uint8:
             return "crop"
     return "photo"
+
+
+def labelled(
+    source: str | PathLike | Embedded | Templates,
+) -> tuple[str, list[str], np.ndarray, tuple[str, ...]]:
+    """Vectors with names: the pipeline they are of, whose each is, the vectors (N, D), what was left out.
+
+    source  a file that `facelab embed` wrote, its contents, or `fl.datasets.lfw_templates()`
+    """
+    if not isinstance(source, Embedded | Templates):
+        source = read_embedded(source)
+    if isinstance(source, Templates):
+        names = [source.names.get(who, f"person {who}") for who in source.identity.tolist()]
+        return source.provenance["config"], names, source.vectors, ()
+    return source.config, [source.names[who] for who in source.identity], source.vectors, source.notes

@@ -32,7 +32,7 @@ import stat
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +40,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facelab.errors import GalleryError
+from facelab.gallery import safe_write
 from facelab.gallery.columns import Columns
 
 FORMAT = 1
@@ -64,6 +65,9 @@ class About(NamedTuple):
     embedder: str
     config: str
     dimension: int
+
+    def __str__(self) -> str:
+        return f"{self.config} ({self.dimension} numbers)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,14 +289,14 @@ def append(path: Path, head: Head, columns: Columns) -> Head:
     """
     record = _record(columns)
     new = head.after(record)
-    with writing(path), _opened(path, "r+b") as file:
+    with safe_write.writing(path), _opened(path, "r+b") as file:
         _unchanged(path, file, head)
         file.truncate(head.end)  # what a writer that died may have left there
         file.seek(head.end)
-        _write(file, record)
+        safe_write.write_all(file, record)
         os.fsync(file.fileno())
         file.seek(0)
-        _write(file, bytes(new))
+        safe_write.write_all(file, bytes(new))
         os.fsync(file.fileno())
     return new
 
@@ -302,12 +306,14 @@ def rewrite(path: Path, head: Head | None, about: About, next_id: int, columns: 
 
     Raises GalleryError, as `append`.
     """
-    with writing(path):
+    with safe_write.writing(path):
         if head is not None:
             with _opened(path) as file:
                 _unchanged(path, file, head)
-        with replacement(path, unfinished(path)) as file:
-            with hdf5_into(file, userblock_size=HEADER, alignment_threshold=1, alignment_interval=64) as hdf:
+        with safe_write.replacement(path, unfinished(path)) as file:
+            with safe_write.hdf5_into(
+                file, userblock_size=HEADER, alignment_threshold=1, alignment_interval=64
+            ) as hdf:
                 hdf.attrs.update(
                     format=np.int64(FORMAT),
                     embedder=np.bytes_(about.embedder.encode()),
@@ -320,20 +326,20 @@ def rewrite(path: Path, head: Head | None, about: About, next_id: int, columns: 
             end = file.seek(0, os.SEEK_END)
             new = Head(end, end, _hash(file, HEADER, end))
             file.seek(0)
-            _write(file, bytes(new))
+            safe_write.write_all(file, bytes(new))
     return new
 
 
 def drop_unfinished(path: Path) -> None:
     """Remove the unfinished new file of a writer that was killed: it holds templates. Only for the one who
     holds the lock, as everything that writes."""
-    with writing(path):
+    with safe_write.writing(path):
         unfinished(path).unlink(missing_ok=True)
 
 
 def drop_tail(path: Path, head: Head) -> None:
     """Cut off what lies behind the end, for the same reason."""
-    with writing(path), _opened(path, "r+b") as file:
+    with safe_write.writing(path), _opened(path, "r+b") as file:
         if os.fstat(file.fileno()).st_size > head.end:
             file.truncate(head.end)
 
@@ -343,83 +349,6 @@ def unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.unfinished")
 
 
-@contextmanager
-def replacement(path: Path, part: Path):
-    """A new file, open for writing, that takes the place of `path` once it is whole and on the disk. Until
-    then it is called `part`.
-
-    Only its owner may read it, unless the file that it replaces was open to others.
-    """
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        with open(descriptor, "r+b", buffering=0) as file:
-            with suppress(FileNotFoundError):
-                os.chmod(part, stat.S_IMODE(os.stat(path).st_mode))
-            yield file
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the folder's entries to the disk. Windows does that by itself, and cannot be asked to."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextmanager
-def hdf5_into(file, **options):
-    """An h5py.File that is written into an open file. Raises OSError where that file could not be written."""
-    import h5py
-
-    deaf = _Deaf(file)
-    with h5py.File(deaf, "w", **options) as hdf:
-        yield hdf
-    if deaf.error is not None:
-        raise deaf.error
-
-
-class _Deaf:
-    """A file that never tells HDF5 that a write failed, and keeps the error for whoever asks afterwards."""
-
-    def __init__(self, file):
-        self._file, self.error = file, None
-        self.seek, self.tell, self.read, self.readinto = file.seek, file.tell, file.read, file.readinto
-
-    def _try(self, action) -> None:
-        if self.error is None:
-            try:
-                action()
-            except BaseException as error:  # Ctrl-C among them: HDF5 must not be left in mid-call
-                self.error = error
-
-    def write(self, data) -> int:
-        self._try(lambda: _write(self._file, data))
-        return len(data)
-
-    def truncate(self, size: int) -> int:
-        self._try(lambda: self._file.truncate(size))
-        return size
-
-    def flush(self) -> None:
-        """There is nothing to flush: the file has no buffer."""
-
-
-def _write(file, data) -> None:
-    """All of it: a write to a disk that is nearly full takes a part, and says so only the next time."""
-    rest = memoryview(data).cast("B")
-    while len(rest):
-        rest = rest[file.write(rest) :]
-
-
 def _unchanged(path: Path, file, head: Head) -> None:
     """The lock keeps facelab's writers apart; a copy put in place by hand knows nothing of it."""
     if file.read(HEADER) != bytes(head):
@@ -427,15 +356,3 @@ def _unchanged(path: Path, file, head: Head) -> None:
             f"{path}: is no longer as this gallery left it (another program replaced it, or the last change "
             "failed half-way). Nothing was written; open it again to see what it holds."
         )
-
-
-@contextmanager
-def writing(path: Path):
-    """Turns what the system says into a GalleryError that says what is left, and what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise GalleryError(
-            f"{path}: cannot be written ({error.strerror or error}). The file itself is whole. "
-            "Is the folder writable, and the disk not full?"
-        ) from error
