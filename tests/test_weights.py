@@ -21,6 +21,7 @@ from hypothesis.extra import numpy as hnp
 
 from facelab import weights
 from facelab.errors import FacelabError, WeightsError
+from facelab.weights import formats
 
 CARRIED = ("yunet", "sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
 
@@ -220,7 +221,7 @@ def test_dequantise_number_by_number(quantised, block, axis, seed):
     shape[axis] = -(-shape[axis] // block)
     scale = random.random(shape, dtype=np.float32)
     zero = random.integers(-128, 128, shape).astype(np.int8)
-    result = weights._dequantise(quantised, scale, zero, axis, block)
+    result = formats.dequantise(quantised, scale, zero, axis, block)
     for index in np.ndindex(quantised.shape):
         at = list(index)
         at[axis] //= block
@@ -249,7 +250,7 @@ def joblib_bytes(content) -> bytes:
 
 def test_fortran_order_survives():
     array = np.asfortranarray(np.arange(12, dtype=np.float32).reshape(3, 4))
-    parsed = weights._parse_joblib(weights.KNOWN["mtcnn-pnet"], joblib_bytes([array]))
+    parsed = formats.parse_joblib(weights.KNOWN["mtcnn-pnet"], joblib_bytes([array]))
     np.testing.assert_array_equal(parsed["0"], array)
 
 
@@ -273,7 +274,7 @@ class Evil:
 )
 def test_nothing_but_float32_arrays_comes_out_of_a_pickle(content):
     with pytest.raises(WeightsError, match="not a joblib list of float32 arrays"):
-        weights._parse_joblib(weights.KNOWN["mtcnn-pnet"], joblib_bytes(content))
+        formats.parse_joblib(weights.KNOWN["mtcnn-pnet"], joblib_bytes(content))
     assert "FACELAB_WAS_HERE" not in os.environ
 
 
@@ -282,7 +283,7 @@ def test_a_plain_pickle_or_a_cut_one_is_refused():
     whole = lz4.frame.decompress(joblib_bytes([np.ones(100, np.float32)]))
     for data in (pickle.dumps([1.0]), whole[:-50], whole[:40], b"", b"junk"):
         with pytest.raises(WeightsError):
-            weights._parse_joblib(known, lz4.frame.compress(data))
+            formats.parse_joblib(known, lz4.frame.compress(data))
 
 
 # --- weights without a published hash -----------------------------------------------------------------------
@@ -292,7 +293,7 @@ def arcface_state() -> dict[str, torch.Tensor]:
     """Zeros of the right shapes. They take no memory: each tensor is one number, expanded."""
     return {
         name: torch.tensor(0) if name.endswith("tracked") else torch.zeros(1).expand(shape)
-        for name, shape in weights._arcface_shapes().items()
+        for name, shape in formats.arcface_shapes().items()
     }
 
 
@@ -309,7 +310,7 @@ def arcface() -> bytes:
 
 def test_the_shapes_of_arcface_are_those_of_deepface():
     """Against the numbers of the publisher's own module (deepface 0.0.103)."""
-    shapes = weights._arcface_shapes()
+    shapes = formats.arcface_shapes()
     assert len(shapes) == 331
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == 34_165_239
 
@@ -324,7 +325,7 @@ def test_arcface_is_not_read_unchecked(cache, tmp_path, arcface):
     with pytest.raises(WeightsError, match="cannot be checked"):
         weights.read("arcface")
     tensors = weights.read("arcface", own, sha256=found.upper())
-    assert len(tensors) == 331 - sum(name.endswith("tracked") for name in weights._arcface_shapes())
+    assert len(tensors) == 331 - sum(name.endswith("tracked") for name in formats.arcface_shapes())
     assert tensors["dense.weight"].shape == (512, 25088)
     with pytest.raises(WeightsError, match="damaged or are another"):
         weights.read("arcface", own, sha256="0" * 64)
