@@ -1,38 +1,33 @@
-"""Files from the network: checked, resumed where they stopped, never waited for without end.
+"""Files from the network: checked, gone on with where they stopped, never waited for without end.
 
-`fetch` promises:
+pooch fetches: beside the target, the hash checked, moved into place only then, tried again after a bad
+connection. It gets its bytes from the downloader below, which adds what a class on a bad network needs:
 
-- The target is either absent, what it was before, or the whole file that was asked for; never half of it.
-  What has arrived waits in `NAME.part` beside it, and the next call goes on from there (HTTP Range, RFC 9110
-  §14) if the server's file has not changed since (If-Range with its ETag or date).
-- With a SHA-256 the content is checked, without one only its length. `NAME.part` is deleted when it is proven
-  wrong, and only then.
-- Stall rule: whenever `timeout` seconds pass without an answer, or without 64 KiB more (or the end), the
-  attempt has failed. So a server that sends one byte a second fails too. There are a few attempts, with
-  growing pauses.
+- What has arrived waits in `NAME.part` beside the target, and where the file's SHA-256 is known the next
+  call goes on from there (HTTP Range, RFC 9110 §14): the hash tells whether the halves belong together.
+- Whenever `timeout` seconds pass without an answer, or without 64 KiB more (or the end), the attempt has
+  failed. So a server that sends one byte a second fails too.
 - Nothing larger than `size`, or `max_bytes` where the size is not known, is ever written.
 - Two processes that want the same file take turns.
 """
 
 import errno
-import hashlib
-import json
 import os
 import queue
 import re
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 from facelab.errors import FacelabError, WeightsError
 
 BLOCK = 64 * 1024
 """Bytes that must arrive within each `timeout`."""
 
-_RETRIED = {408, 425, 429, 500, 502, 503, 504}
+_RETRIED = {408, 416, 425, 429, 500, 502, 503, 504}
 """HTTP statuses that may be others the next time."""
 
 
@@ -62,85 +57,86 @@ def fetch(
     timeout: float = 30.0,
     progress: bool = True,
     attempts: int = 4,
-    pause: float = 1.0,
     error: type[FacelabError] = WeightsError,
     remedy: str = "Check the network and run the same command again: it goes on where it stopped.",
 ) -> Path:
     """Downloads `url` (http or https) to `target` and returns that path.
 
-    A target that has the given SHA-256 already is returned at once; the network is not asked.
+    A target that is there with the given SHA-256 is returned at once; the network is not asked. Without a
+    SHA-256 it is fetched anew. At any instant the target is absent, what it was, or whole.
 
     sha256      64 hexadecimal digits, or None to check nothing but the length.
     size        bytes of the whole file, where that is known.
     max_bytes   the most that is accepted where `size` is None.
     timeout     seconds; the module docstring states the stall rule.
-    attempts    how often it is tried in all; before the second it waits `pause` seconds, then twice that, …
+    attempts    how often it is tried in all, with pauses of 1, 2, 3 … seconds.
     error       class of the error that is raised.
     remedy      what the user can do, said at the end of the message.
 
     Raises `error` with the URL, what happened, and the remedy.
     """
     import filelock
+    import pooch
+    import requests
 
     target = Path(target)
-    download = _Download(url, target, sha256.lower() if sha256 else None, size, max_bytes, timeout, progress)
+    downloader = _Downloader(target, sha256 and sha256.lower(), size, max_bytes, timeout, progress)
     try:
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not url.startswith(("http://", "https://")):
             raise _Final("the address must begin with https:// or http://.")
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(target.with_name(target.name + ".lock"))
         with lock.acquire(timeout=20 * timeout):
-            if sha256 is None or not target.is_file() or sha256_of(target) != download.sha256:
-                download.run(attempts, pause)
+            fresh = target if sha256 else target.with_name(target.name + ".new")
+            if sha256 is None:  # pooch takes what is there and has no hash for good
+                fresh.unlink(missing_ok=True)
+            pooch.get_logger().setLevel(
+                "WARNING"
+            )  # the bar says what happens; an address may hold a password
+            store = pooch.create(
+                path=target.parent,
+                base_url="",
+                registry={fresh.name: downloader.sha256},
+                urls={fresh.name: url},
+                retry_if_failed=attempts - 1,
+            )
+            store.fetch(fresh.name, downloader=downloader)
+            os.replace(fresh, target)
         return target
     except _Final as problem:
         what = str(problem)
     except filelock.Timeout as problem:
         what = f"another process has been fetching it for a long time (it holds {problem.lock_file})."
+    except requests.TooManyRedirects:
+        what = "the server leads round in circles."
+    except (_Again, requests.RequestException) as problem:
+        kept = f"; {downloader.have():,} bytes are kept in {downloader.part}" if downloader.have() else ""
+        reason = problem if isinstance(problem, _Again) else f"the connection failed ({_innermost(problem)})"
+        what = f"{reason} (tried {attempts} times{kept})."
     except OSError as problem:
-        what = download.disk_problem(problem)
+        what = downloader.disk_problem(problem)
     raise error(f"the download of {_without_password(url)} to {target} failed: {what} {remedy}")
 
 
 def sha256_of(path: str | os.PathLike) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    import pooch
 
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
+    return pooch.file_hash(path, alg="sha256")
 
 
 class _Final(Exception):
     """The download has failed, and another attempt would fail in the same way."""
 
 
-class _Again(Exception):
-    """An attempt has failed in a way that the next one may not."""
+class _Again(ValueError):
+    """An attempt has failed in a way that the next one may not: pooch tries again after a ValueError."""
 
 
 @dataclass
-class _Head:
-    """The head of the server's answer."""
+class _Downloader:
+    """What pooch calls with an address and the name of a temporary file to fill."""
 
-    status: int
-    reason: str
-    headers: dict[str, str]  # names in small letters
-    downgraded: bool  # whether https led to http
-
-    @property
-    def validator(self) -> str | None:
-        """What If-Range may carry: a strong ETag, else the date of the file."""
-        etag = self.headers.get("etag")
-        return etag if etag and not etag.startswith("W/") else self.headers.get("last-modified")
-
-
-@dataclass
-class _Download:
-    """One file on its way. The lock is held while any of these methods run."""
-
-    url: str
     target: Path
     sha256: str | None
     size: int | None
@@ -152,22 +148,9 @@ class _Download:
     def part(self) -> Path:
         return self.target.with_name(self.target.name + ".part")
 
-    @property
-    def note(self) -> Path:
-        """Where `part` came from: {"url": …, "validator": …}."""
-        return self.target.with_name(self.target.name + ".part.json")
-
-    @property
-    def limit(self) -> int:
-        return self.max_bytes if self.size is None else self.size
-
     def have(self) -> int:
         """Bytes that have arrived."""
         return self.part.stat().st_size if self.part.exists() else 0
-
-    def discard(self) -> None:
-        self.part.unlink(missing_ok=True)
-        self.note.unlink(missing_ok=True)
 
     def disk_problem(self, problem: OSError) -> str:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -175,213 +158,130 @@ class _Download:
         where = problem.filename or self.target
         return f"{where} cannot be written ({problem.strerror or problem}); check the folder's permissions."
 
-    def run(self, attempts: int, pause: float) -> None:
-        for attempt in range(attempts):
-            if attempt:
-                time.sleep(pause * 2 ** (attempt - 1))
-            try:
-                resumed = self.receive()
-                self.check(resumed)
-            except _Again as problem:
-                last = problem
-            else:
-                self.finish()
-                return
-        kept = f"; {self.have():,} bytes are kept in {self.part}" if self.have() else ""
-        raise _Final(f"{last} (tried {attempts} times{kept}).")
+    def __call__(self, url: str, output_file: str, _) -> None:
+        have = self.have() if self.sha256 else 0
+        if self.size is None or have != self.size:
+            have = self.receive(url, have)
+        if self.sha256 and (found := sha256_of(self.part)) != self.sha256:
+            size = self.have()
+            self.part.unlink()
+            problem = (
+                f"what arrived ({size:,} bytes) has the SHA-256 {found}, expected is {self.sha256}: it is "
+                "damaged or another file, and was deleted"
+            )
+            raise _Again(problem) if have else _Final(f"{problem}.")  # two files' halves, or the wrong file
+        os.replace(self.part, output_file)
 
-    def receive(self) -> bool:
-        """Brings `part` to its full length. Returns whether it was begun by an earlier attempt."""
-        have, validator = self.resumable()
-        if have and have == self.size:
-            return True
+    def receive(self, url: str, have: int) -> int:
+        """Brings `part` to its full length. Returns how much of it was there before."""
+        import requests
+        from tqdm import tqdm
+
         headers = {"Accept-Encoding": "identity", "User-Agent": "facelab"}
         if have:
             headers["Range"] = f"bytes={have}-"
-            if validator:
-                headers["If-Range"] = validator
-        with _Stream(self.url, headers, self.timeout) as stream:
-            start, total = self.judge(stream.head, have, validator)
-            if start == 0:  # before the note tells of the new file, the bytes of the old one must be gone
-                self.part.unlink(missing_ok=True)
-            note = {"url": self.url, "validator": stream.head.validator}
-            self.note.write_text(json.dumps(note), encoding="utf-8")
-            self.write(stream, start, total)
-        return start > 0
-
-    def resumable(self) -> tuple[int, str | None]:
-        """How many bytes of `part` can be gone on from, and the validator they came with. Without a validator
-        only the final hash can tell whether the server's file has changed in between."""
-        try:
-            note = json.loads(self.note.read_text(encoding="utf-8"))
-            validator = note["validator"] if note["url"] == self.url else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            validator = None
-        have = self.have()
-        if have > self.limit or not (validator or self.sha256):
-            return 0, None
-        return have, validator
-
-    def judge(self, head: _Head, have: int, validator: str | None) -> tuple[int, int | None]:
-        """The server's answer → where its bytes begin in the file, and the file's length if it is told."""
-        if head.downgraded:
-            raise _Final("the server leads from https to http, where anybody on the way can change the file.")
-        packed = head.headers.get("content-encoding", "identity")
-        if packed != "identity":
-            raise _Final(f"the server sends the file packed ({packed}) although it was asked not to.")
-        length = head.headers.get("content-length", "")
-        length = int(length) if length.isdecimal() else None
-        if head.status == 200:
-            start, total = 0, length
-        elif head.status == 206:
-            found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", head.headers.get("content-range", ""))
-            start = int(found[1]) if found else -1
-            total = int(found[3]) if found and found[3] != "*" else None
-            if start != have or (validator and head.validator != validator):
-                self.discard()
-                raise _Again("the server sent another part, or a part of another file, than was asked for")
-        elif head.status == 416:
-            self.discard()
-            raise _Again("the server's file is not longer than what was kept of it")
-        else:
-            problem = f"the server answered {head.status} {head.reason}".rstrip()
-            raise _Again(problem) if head.status in _RETRIED else _Final(f"{problem}.")
-        if total is not None and (total > self.limit or self.size not in (None, total)):
-            raise _Final(f"the server's file has {total:,} bytes; {self.expected_size()}.")
-        chunked = "transfer-encoding" in head.headers
-        if (self.sha256, self.size, total) == (None, None, None) and not chunked:
-            raise _Final("the server does not say how long the file is, so its end could not be told.")
-        return start, total
-
-    def expected_size(self) -> str:
-        return f"at most {self.limit:,} are accepted" if self.size is None else f"{self.size:,} are expected"
-
-    def write(self, stream: "_Stream", start: int, total: int | None) -> None:
-        from tqdm import tqdm
-
-        arrived = start
-        bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, disable=not self.progress)
-        with bar, open(self.part, "r+b" if start else "wb") as file:
-            file.seek(start)
-            file.truncate()
-            for block in stream:
-                arrived += len(block)
-                if arrived > self.limit:
-                    self.discard()
-                    raise _Final(f"the server sends more than it should; {self.expected_size()}.")
-                file.write(block)
-                bar.update(len(block))
+        with _within(
+            self.timeout, lambda: requests.get(url, headers=headers, stream=True, timeout=self.timeout)
+        ) as response:
+            start, total = self.judge(response, have)
+            bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, disable=not self.progress)
+            with bar, open(self.part, "ab" if start else "wb") as file:
+                arrived = start
+                for block in self.blocks(response):
+                    arrived += len(block)
+                    if arrived > self.limit:
+                        break
+                    file.write(block)
+                    bar.update(len(block))
+        if arrived > self.limit:
+            self.part.unlink()
+            raise _Final(f"the server sends more than it should; {self.expected}.")
         whole = total if self.size is None else self.size
         if whole is not None and arrived < whole:
             raise _Again(f"the server stopped after {arrived:,} of {whole:,} bytes")
+        return start
 
-    def check(self, resumed: bool) -> None:
-        if self.sha256 is None:
-            return
-        found = sha256_of(self.part)
-        if found == self.sha256:
-            return
-        size = self.have()
-        self.discard()
-        problem = (
-            f"what arrived ({size:,} bytes) has the SHA-256 {found}, expected is {self.sha256}: it is "
-            "damaged or another file, and was deleted"
-        )
-        raise _Again(problem) if resumed else _Final(f"{problem}.")  # two files' halves?
+    @property
+    def limit(self) -> int:
+        return self.max_bytes if self.size is None else self.size
 
-    def finish(self) -> None:
-        """`part` becomes the target: after a crash at any instant it is the old file or the new one."""
-        with open(self.part, "r+b") as file:
-            os.fsync(file.fileno())
-        os.replace(self.part, self.target)
-        self.note.unlink(missing_ok=True)
-        with suppress(OSError, AttributeError):  # Windows cannot open a folder, and needs not
-            folder = os.open(self.target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+    @property
+    def expected(self) -> str:
+        return f"at most {self.limit:,} are accepted" if self.size is None else f"{self.size:,} are expected"
 
+    def judge(self, response: Any, have: int) -> tuple[int, int | None]:
+        """The server's answer → where its bytes begin in the file, and the file's length if it is told."""
+        places = [answer.url for answer in (*response.history, response)]
+        if places[0].startswith("https:") and not all(place.startswith("https:") for place in places):
+            raise _Final("the server leads from https to http, where anybody on the way can change the file.")
+        packed = response.headers.get("Content-Encoding", "identity")
+        if packed != "identity":
+            raise _Final(f"the server sends the file packed ({packed}) although it was asked not to.")
+        start, length = 0, response.headers.get("Content-Length")
+        if response.status_code == 206:
+            found = re.fullmatch(r"bytes (\d+)-\d+/\d+", response.headers.get("Content-Range", ""))
+            start = int(found[1]) if found else -1
+        if response.status_code not in (200, 206) or start != (have if response.status_code == 206 else 0):
+            problem = f"the server answered {response.status_code} {response.reason}".rstrip()
+            if response.status_code in (206, 416):  # another part than was asked for, or none: begin anew
+                self.part.unlink()
+            elif response.status_code not in _RETRIED:
+                raise _Final(f"{problem}.")
+            raise _Again(problem)
+        total = start + int(length) if length and length.isdecimal() else None
+        if total is not None and (total > self.limit or self.size not in (None, total)):
+            raise _Final(f"the server's file has {total:,} bytes; {self.expected}.")
+        if total is None and self.size is None and self.sha256 is None:
+            raise _Final("the server does not say how long the file is, so its end could not be told.")
+        return start, total
 
-class _Stream:
-    """The head of a server's answer and the blocks of its body, each waited for no longer than `timeout`.
+    def blocks(self, response: Any) -> Iterator[bytes]:
+        """The body as it comes, as long as at least BLOCK bytes come in each `timeout`."""
+        import urllib3
 
-    The network is read in a thread of its own. A time limit on the socket would not do: every single byte
-    starts it afresh, in the head of the answer as well as in the body. A thread that is stuck is left behind;
-    it holds a socket, nothing else, and ends with the process at the latest.
-    """
-
-    def __init__(self, url: str, headers: dict[str, str], timeout: float):
-        self.timeout = timeout
-        self.ready: queue.Queue = queue.Queue(maxsize=16)
-        self.left = threading.Event()
-        threading.Thread(target=self._read, args=(url, headers), daemon=True).start()
-
-    def __enter__(self) -> "_Stream":
+        since, count = time.monotonic(), 0
         try:
-            self.head: _Head = self._next("no answer")
-        except BaseException:
-            self.left.set()
-            raise
-        return self
+            while block := response.raw.read1(BLOCK):
+                yield block
+                count += len(block)
+                if count >= BLOCK:
+                    since, count = time.monotonic(), 0
+                elif time.monotonic() - since > self.timeout:
+                    raise _Again(f"less than 64 KiB came within {self.timeout:g} seconds")
+        except urllib3.exceptions.TimeoutError as error:
+            raise _Again(f"less than 64 KiB came within {self.timeout:g} seconds") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise _Again(f"the connection failed ({_innermost(error)})") from error
 
-    def __exit__(self, *_) -> None:
-        self.left.set()
 
-    def __iter__(self):
-        while block := self._next(f"less than {BLOCK // 1024} KiB"):
-            yield block
+def _within(seconds: float, call: Callable[[], Any]) -> Any:
+    """What `call` gives, in a thread that is left behind when it takes longer: a time limit on a socket
+    starts afresh with every byte, and a server may send its answer's head a byte at a time."""
 
-    def _next(self, missing: str):
+    given: queue.Queue = queue.Queue()
+
+    def run() -> None:
         try:
-            item = self.ready.get(timeout=self.timeout)
-        except queue.Empty:
-            raise _Again(f"{missing} came within {self.timeout:g} seconds") from None
-        if isinstance(item, Exception):
-            raise item
-        return item
+            given.put((call(), None))
+        except Exception as error:
+            given.put((None, error))
 
-    def _read(self, url: str, headers: dict[str, str]) -> None:
-        import requests
-
-        try:
-            with requests.Session() as session:
-                session.max_redirects = 5
-                with session.get(url, headers=headers, stream=True, timeout=self.timeout) as response:
-                    places = [r.url for r in (*response.history, response)]
-                    secure = [place.startswith("https:") for place in places]
-                    self._put(
-                        _Head(
-                            response.status_code,
-                            response.reason or "",
-                            {name.lower(): value for name, value in response.headers.items()},
-                            downgraded=any(secure) and not all(secure[secure.index(True) :]),
-                        )
-                    )
-                    block = b"."
-                    while block and not self.left.is_set():
-                        block = response.raw.read(BLOCK, decode_content=False)
-                        self._put(block)  # the last one, empty, says that this is the end
-        except requests.exceptions.SSLError as problem:
-            self._put(_Final(f"the server's certificate cannot be verified ({_innermost(problem)})."))
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as problem:
-            self._put(_Final(f"the address cannot be used ({_innermost(problem)})."))
-        except requests.exceptions.TooManyRedirects:
-            self._put(_Final("the server leads round in circles (more than 5 redirects)."))
-        except Exception as problem:  # whatever a network can do wrong may go right the next time
-            self._put(_Again(f"the connection failed ({_innermost(problem)})"))
-
-    def _put(self, item) -> None:
-        """Waits until there is room, or until nobody wants the item any more."""
-        while not self.left.is_set():
-            with suppress(queue.Full):
-                return self.ready.put(item, timeout=0.1)
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        answer, error = given.get(timeout=seconds)
+    except queue.Empty:
+        raise _Again(f"no answer came within {seconds:g} seconds") from None
+    if error is not None:
+        raise error
+    return answer
 
 
 def _innermost(problem: BaseException) -> str:
     """What really happened: requests wraps urllib3's error, which wraps the socket's."""
-    while inner := problem.__cause__ or problem.__context__ or getattr(problem, "reason", None):
-        if not isinstance(inner, BaseException):
-            break
+    while inner := problem.__cause__ or problem.__context__:
         problem = inner
-    return f"{type(problem).__name__}: {problem}".rstrip(": ")
+    return _without_password(f"{type(problem).__name__}: {problem}".rstrip(": "))
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(?<=://)[^/@]*@", "", text)
