@@ -8,9 +8,9 @@ import torch
 
 from facelab import weights
 from facelab.embed import EMBEDDERS, Embedder, load, network
-from facelab.embed.fast import PACKED_BATCHES, PackedConv2d, can_pack
 from facelab.embed.sface import SFace
 from facelab.errors import FacelabError, WeightsError
+from facelab.packed import PACKED_BATCHES, PackedConv2d, can_pack
 
 # Eyes, nose and corners of the mouth as YuNet finds them, so that this file needs no detector.
 PORTRAIT_POINTS = {
@@ -248,7 +248,9 @@ def test_vectors_can_be_used_outside_inference_mode(embedder):
     torch.testing.assert_close(weight.grad, vectors[0])
 
 
-@pytest.mark.skipif(not can_pack(), reason="this torch has no oneDNN, so nothing is packed")
+@pytest.mark.skipif(
+    not can_pack(torch.device("cpu")), reason="this torch has no oneDNN, so nothing is packed"
+)
 def test_packed_weights_compute_the_same(embedder):
     packed = [m for m in embedder._net.modules() if isinstance(m, PackedConv2d)]
     assert len(packed) == 27

@@ -38,6 +38,7 @@ from facelab import weights
 from facelab.detect.boxes import as_photo, chunks, sound, suppress, to_faces
 from facelab.detect.face import Face
 from facelab.detect.resample import limit, limited
+from facelab.packed import PackedConv2d, can_pack
 
 STRIDES = (8, 16, 32)
 ONE_LOOK = 512  # photos up to this side are looked at once, unscaled
@@ -59,6 +60,11 @@ class Separable(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.look(self.mix(x))
         return F.relu_(x) if self.relu else x
+
+    def pack(self) -> None:
+        """The same, faster on a CPU (`facelab.packed`): the ReLU becomes part of the convolution."""
+        self.mix, self.look = PackedConv2d(self.mix), PackedConv2d(self.look, relu=self.relu)
+        self.relu = False
 
 
 class YuNet(nn.Module):
@@ -114,6 +120,9 @@ class YuNet(nn.Module):
         dtype = torch.float16 if half else torch.float32
         self.eval().requires_grad_(False)
         self.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        if can_pack(self.device, dtype):
+            for brick in [module for module in self.modules() if isinstance(module, Separable)]:
+                brick.pack()
 
     @property
     def device(self) -> torch.device:

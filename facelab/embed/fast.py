@@ -7,9 +7,8 @@ Three things, none of which changes what the network computes beyond rounding:
    linear layer, into that.
 2. **Channels last.** With the channels of a pixel side by side in memory, a 1×1 convolution is one plain
    matrix product. Crops come as (N, H, W, 3), so nothing has to be turned around.
-3. **Packed weights.** oneDNN, the library that convolves on a CPU, keeps weights in blocks of its own, and
-   would rearrange them on every call: for one face that costs as much as a third of the whole network.
-   The best blocks depend on the batch, so a packed copy is kept for each of the few batch sizes in use.
+3. **Packed weights** (`facelab.packed`). oneDNN, the library that convolves on a CPU, would rearrange them on
+   every call: for one face that costs as much as a third of the whole network.
 
 The readable networks (`sface.py`, `arcface.py`) do not know about any of this.
 """
@@ -17,9 +16,7 @@ The readable networks (`sface.py`, `arcface.py`) do not know about any of this.
 import torch
 from torch import Tensor, nn
 
-PACKED_BATCHES = (1, 2, 4)
-"""Batches for which packed weights are kept, once they have occurred. Each takes as much memory as the
-convolutions' weights (SFace 13 MB, ArcFace 85 MB)."""
+from facelab.packed import PackedConv2d, can_pack
 
 
 def accelerate(net: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32) -> nn.Module:
@@ -29,7 +26,7 @@ def accelerate(net: nn.Module, device: torch.device, dtype: torch.dtype = torch.
     and the net says with HEAD which three layers are its batch norm – linear – batch norm.
     """
     net.eval().requires_grad_(False)
-    packs = device.type == "cpu" and dtype == torch.float32 and can_pack()
+    packs = can_pack(device, dtype)
     for module in list(net.modules()):
         for conv_name, norm_name in getattr(module, "FOLDABLE", ()):
             conv, norm = getattr(module, conv_name), getattr(module, norm_name)
@@ -69,39 +66,3 @@ def fold_head(before: nn.BatchNorm2d, linear: nn.Linear, after: nn.BatchNorm1d) 
     linear.bias.copy_(bias * last_scale + last_shift)
     weight.mul_((last_scale[:, None] * scale).float()[:, :, None])
     return linear
-
-
-def can_pack() -> bool:
-    """Was this torch built with oneDNN? The wheels for Linux and Windows are, those for macOS are not."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-
-
-class PackedConv2d(nn.Conv2d):
-    """A convolution that keeps oneDNN's arrangement of its weights for the batch sizes in PACKED_BATCHES.
-
-    Two threads that meet a new shape at once both pack it, and the same tensor is stored twice: harmless.
-    """
-
-    def __init__(self, conv: nn.Conv2d):
-        super().__init__(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,
-            conv.stride,
-            conv.padding,
-            groups=conv.groups,
-        )
-        self.weight, self.bias = conv.weight, conv.bias
-        self._packed: dict[torch.Size, Tensor] = {}
-
-    def forward(self, x: Tensor) -> Tensor:
-        if len(x) not in PACKED_BATCHES:
-            return super().forward(x)
-        weight = self._packed.get(x.shape)
-        if weight is None:
-            weight = self._packed[x.shape] = torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight, self.padding, self.stride, self.dilation, self.groups, x.shape
-            )
-        return torch.ops.mkldnn._convolution_pointwise(
-            x, weight, self.bias, self.padding, self.stride, self.dilation, self.groups, "none", [], None
-        )
