@@ -11,7 +11,7 @@ ifeq ($(shell id -u),0)
 LAB_FLAGS += --allow-root
 endif
 
-.PHONY: lab test test-browser notebooks lint format environment.yml doctor clean help
+.PHONY: lab test test-browser notebooks lint format environment.yml constraints doctor clean help
 
 help:           ## this list
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -22,9 +22,7 @@ lab: .venv-lab  ## the workbook in JupyterLab (NO_BROWSER=1 prints the address i
 
 # Test processes, or a kernel and a browser, share the cores: more threads only get in each other's way.
 test test-browser: export OMP_NUM_THREADS = 1
-test: .venv-dev ## the whole test suite, every notebook included
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+test: lint ## the whole test suite, every notebook included
 	$(BIN)/pytest -n 2 --dist loadfile -m "not browser" tests
 	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=120 -p no:cacheprovider notebooks
 
@@ -34,14 +32,17 @@ test-browser: .venv-dev ## the widgets in a real Chromium
 notebooks: .venv-dev ## build, run and store every notebook from notebooks/lessons/
 	$(BIN)/python tools/notebooks.py
 
-lint: .venv-dev ## ruff
-	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+lint: .venv-dev ## ruff, and mypy over the library
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 
 format: .venv-dev ## ruff, putting right what it can
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 environment.yml: .venv-dev ## the conda environment, from pyproject.toml
 	$(BIN)/python tools/conda.py
+
+constraints: .venv-dev ## constraints.txt, from what is installed here
+	$(BIN)/python tools/constraints.py
 
 doctor: .venv-lab ## what is here, what is missing, and the command that mends it
 	$(BIN)/facelab doctor

@@ -146,9 +146,9 @@ def stretch_matrices(faces: Sequence[Face], size: Size = 112) -> Tensor:
 
     N faces → (N, 2, 3) float64, photo → crop. `size` is one number or (width, height).
     """
-    size = _width_height(size)
+    goal = _width_height(size)
     center, sides = _centers_and_sides(faces)
-    return _scale_matrix(size / sides, center, size)
+    return _scale_matrix(goal / sides, center, goal)
 
 
 def letterbox_matrices(faces: Sequence[Face], size: Size = 112) -> Tensor:
@@ -157,9 +157,9 @@ def letterbox_matrices(faces: Sequence[Face], size: Size = 112) -> Tensor:
     N faces → (N, 2, 3) float64, photo → crop. `size` is one number or (width, height). The crop's bars
     show what lies beside the box in the photo; `warp(…, within=box_corners(faces))` makes them black.
     """
-    size = _width_height(size)
+    goal = _width_height(size)
     center, sides = _centers_and_sides(faces)
-    return _scale_matrix((size / sides).amin(1, keepdim=True).expand(-1, 2), center, size)
+    return _scale_matrix((goal / sides).amin(1, keepdim=True).expand(-1, 2), center, goal)
 
 
 def box_corners(faces: Sequence[Face]) -> Tensor:

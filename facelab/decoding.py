@@ -101,7 +101,7 @@ def _decoded(
                 except BaseException as error:  # whoever asks for the photo gets it
                     future.set_exception(error)
 
-    photos = enumerate(photos)
+    numbered = enumerate(photos)
     tasks: queue.SimpleQueue = queue.SimpleQueue()
     waiting: deque[tuple[Source, Future]] = deque()
     threads = [
@@ -115,7 +115,7 @@ def _decoded(
         while True:
             while len(waiting) < ahead + 1 and failed is None:
                 try:
-                    number, source = next(photos)
+                    number, source = next(numbered)
                 except StopIteration:
                     break
                 except Exception as error:

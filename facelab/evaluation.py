@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facelab.datasets import LFW, Pairs, Templates, lfw, lfw_pairs, lfw_templates
+from facelab.datasets import LFW, IndexPairs, Pairs, Templates, lfw, lfw_pairs, lfw_templates
 from facelab.errors import DatasetError
 from facelab.metrics import (
     FoldAccuracy,
@@ -71,8 +71,9 @@ def scored_templates(protocol: str = "lfw", templates: Templates | None = None) 
     needs LFW's photos beside them, and raises DatasetError where they are not."""
     templates = templates or lfw_templates()
     if protocol == "fglfw":
-        pairs = lfw_pairs(protocol)
-        a, b = pairs.rows(_photos_to_name_rows())
+        listed = lfw_pairs(protocol)
+        a, b = listed.rows(_photos_to_name_rows())
+        pairs = IndexPairs(a, b, listed.same, listed.fold)
     elif protocol in templates.pairs:
         pairs = templates.pairs[protocol]
         a, b = pairs.a, pairs.b

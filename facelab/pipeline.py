@@ -5,7 +5,7 @@ into one that is kept for each choice of options, so that the second call is qui
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from os import PathLike
 from typing import Any
 
@@ -120,7 +120,7 @@ class Pipeline:
 
         A photo that cannot be read or holds no face gives a Result with `.error`; the rest go on.
         """
-        total = len(photos) if hasattr(photos, "__len__") and not isinstance(photos, str | bytes) else None
+        total = len(photos) if isinstance(photos, Sized) and not isinstance(photos, str | bytes) else None
         return self._stream(sources(photos), total, progress)
 
     def _stream(self, photos: Iterable[Source], total: int | None, progress: bool | None) -> Iterator[Result]:
@@ -139,16 +139,19 @@ class Pipeline:
     def _process(self, batch: list[tuple[Source, np.ndarray | FacelabError]]) -> list[Result]:
         """One batch: every photo through the detector, then every face through the embedder, at once."""
         sources = [source for source, _ in batch]
-        errors = [photo if isinstance(photo, FacelabError) else None for _, photo in batch]
+        errors: list[FacelabError | None] = [
+            photo if isinstance(photo, FacelabError) else None for _, photo in batch
+        ]
         readable = [row for row, error in enumerate(errors) if error is None]
+        photos = [photo for _, photo in batch if not isinstance(photo, FacelabError)]
         try:
-            tensors = upload([batch[row][1] for row in readable], self.device)
+            tensors = upload(photos, self.device)
             found = [
                 self._pick(faces, photo)
                 for faces, photo in zip(self.detector.detect(tensors), tensors, strict=True)
             ]
-            crops = self._cut(tensors, found).to(self.device)  # without a photo there is no device to be on
-            vectors = self.embedder(crops, mirror=self.mirror)
+            cut = self._cut(tensors, found).to(self.device)  # without a photo there is no device to be on
+            embedded = self.embedder(cut, mirror=self.mirror)
         except torch.OutOfMemoryError as error:
             raise DeviceError(
                 f"{devices.describe(self.device)} ran out of memory with {len(batch)} photos in a batch: "
@@ -159,7 +162,7 @@ class Pipeline:
             if len(batch) > 1:
                 return [self._process([alone])[0] for alone in batch]
             return [self._nothing(sources[0], FacelabError(f"{name_of(sources[0])}: {error}"))]
-        crops, vectors = crops.cpu().numpy(), vectors.cpu().numpy()
+        crops, vectors = cut.cpu().numpy(), embedded.cpu().numpy()
 
         faces: list[list[Face]] = [[] for _ in batch]
         for row, its_faces in zip(readable, found, strict=True):
@@ -191,7 +194,8 @@ class Pipeline:
             return faces
         if self.faces == "largest":
             return faces[:1]
-        return [most_central(faces, *photo.shape[:2])]
+        central = most_central(faces, *photo.shape[:2])
+        return [] if central is None else [central]
 
     def _cut(self, photos: list[Tensor], faces: list[list[Face]]) -> Tensor:
         """All faces of all photos as (N, 112, 112, 3) uint8, in one warp."""
@@ -251,20 +255,21 @@ class Pipeline:
         results = self._process([(a, read(a)), (b, read(b))])
         rows = [result.one(which) for result, which in zip(results, wanted, strict=True)]
         notes = [note for result, row in zip(results, rows, strict=True) for note in result.note(row)]
-        distance = cosine_distance(*(result.vectors[row] for result, row in zip(results, rows, strict=True)))
+        a_vector, b_vector = (result.vectors[row] for result, row in zip(results, rows, strict=True))
+        distance = float(cosine_distance(a_vector, b_vector))
         return Verification(
             same=distance <= threshold,
             distance=distance,
             threshold=float(threshold),
             fmr=calibration.fmr_at(self.config, threshold),
-            faces=tuple(result.faces[row] for result, row in zip(results, rows, strict=True)),
+            faces=(results[0].faces[rows[0]], results[1].faces[rows[1]]),
             crops=np.stack([result.crops[row] for result, row in zip(results, rows, strict=True)]),
             notes=tuple(notes),
         )
 
 
 def _counts(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and value >= 1
+    return isinstance(value, int | np.integer) and bool(value >= 1)
 
 
 # ---------------------------------------------------------------------- thin calls into one kept pipeline
@@ -288,7 +293,7 @@ def detect(photo: Source, **options) -> list[Face]:
 def _crops(photo: Source, face: Face | list[Face], plan, width: int, height: int) -> np.ndarray:
     """Crops of one photo by a plan as in CROPS: (height, width, 3), or (N, …) for a list of faces."""
     single = isinstance(face, Face)
-    faces = [face] if single else list(face)
+    faces = [face] if isinstance(face, Face) else list(face)
     matrices, within = plan(faces)
     photo = torch.from_numpy(read_image(photo))
     crops = warp([photo], [0] * len(faces), matrices, width, height, within=within).numpy()

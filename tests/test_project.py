@@ -1,11 +1,15 @@
 """The files around the package: one environment, described once."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -20,10 +24,31 @@ def test_environment_yml_is_in_step_with_pyproject():
 
 
 def test_both_opencvs_are_pinned_to_one_version():
-    lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
-    versions = {line.split("==")[1].split('"')[0] for line in lines if line.strip().startswith('"opencv-')}
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    versions = {line.split("==")[1] for line in lines if line.startswith("opencv-")}
     assert len(versions) == 1
     assert next(iter(versions)).startswith("4."), "OpenCV 5 lacks the Haar files that deepface loads"
+
+
+def test_every_requirement_is_pinned_within_its_range():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    extras.pop("bench")  # the peers of two benchmarks: no set-up installs them
+    pins = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    for line in [*project["dependencies"], *(line for extra in extras.values() for line in extra)]:
+        wanted = Requirement(line)
+        if wanted.name != "facelab":
+            assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), line
+
+
+def test_constraints_name_no_machine():
+    """No path, no address, no local version such as 2.13.0+cpu: the file must do on any machine."""
+    for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()[1:]:
+        assert re.fullmatch(r"[a-z0-9.-]+==[0-9][0-9a-z.]*", line), line
 
 
 @pytest.mark.parametrize(

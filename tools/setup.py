@@ -1,7 +1,8 @@
 """Make the environment: `python tools/setup.py lab` (or `dev`). Needs Python 3.11+ and nothing else.
 
 Creates `.venv` beside this project and installs facelab in it, with what the notebooks (`lab`) or the tests
-(`dev`) need. Run again, it returns at once unless pyproject.toml has changed.
+(`dev`) need, in the versions of constraints.txt. Run again, it returns at once unless that file or
+pyproject.toml has changed.
 
 On Linux, PyPI's torch is the CUDA build, with gigabytes of libraries that a machine without an NVIDIA GPU
 cannot use. Such a machine gets PyTorch's CPU build: from pip itself where pip is configured to find one, else
@@ -17,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
+CONSTRAINTS = ROOT / "constraints.txt"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -30,7 +32,7 @@ def main(extra: str) -> None:
     make_venv()
     pip("install", "--quiet", "--upgrade", "pip>=24.1")
     install_torch()
-    pip("install", "--quiet", "--editable", f"{ROOT}[{extra}]")
+    pip("install", "--quiet", "--constraint", str(CONSTRAINTS), "--editable", f"{ROOT}[{extra}]")
     pip("check")
     stamp.write_text(fingerprint())
     if extra == "dev":  # dev holds everything that lab does
@@ -39,8 +41,8 @@ def main(extra: str) -> None:
 
 def fingerprint() -> str:
     """What an environment was made from: when this changes, it is made again."""
-    made_from = (ROOT / "pyproject.toml").read_bytes() + sys.version.encode() + str(ROOT).encode()
-    return hashlib.sha256(made_from).hexdigest()
+    files = (ROOT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()
+    return hashlib.sha256(files + sys.version.encode() + str(ROOT).encode()).hexdigest()
 
 
 def is_whole() -> bool:
@@ -76,11 +78,9 @@ def pip(*arguments: str, capture: bool = False) -> str:
 
 
 def torch_requirement() -> str:
-    """The line for torch in pyproject.toml: the one place where its version stands."""
-    import tomllib  # new in Python 3.11: `main` has looked at the version by now
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return next(line for line in project["dependencies"] if line.startswith("torch=="))
+    """The line for torch in constraints.txt: the one place where its version stands."""
+    lines = CONSTRAINTS.read_text("utf-8").splitlines()
+    return next(line for line in lines if line.startswith("torch=="))
 
 
 def has_nvidia_gpu() -> bool:

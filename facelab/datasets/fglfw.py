@@ -29,7 +29,9 @@ def parse(text: str, source: object) -> tuple[tuple[Photo, ...], tuple[Photo, ..
 
     Raises DatasetError, naming the line and what should be there.
     """
-    a, b, lines = [], [], []
+    a: list[Photo] = []
+    b: list[Photo] = []
+    lines: list[int] = []
     waiting: Photo | None = None
     for number, line in enumerate(text.splitlines(), start=1):
         words = re.split(r"[\s,;]+", line.strip(" \t\r,;\ufeff"))
@@ -41,10 +43,13 @@ def parse(text: str, source: object) -> tuple[tuple[Photo, ...], tuple[Photo, ..
                 f"{source}, line {number}: {line.strip()[:80]!r} leaves a pair with one photo or with three. "
                 f"{_REMEDY}."
             )
-        if len(photos) == 1 and waiting is None:
+        if len(photos) == 2:
+            first, second = photos
+        elif waiting is not None:
+            first, second = waiting, photos[0]
+        else:
             waiting = photos[0]
             continue
-        first, second = photos if len(photos) == 2 else (waiting, photos[0])
         a.append(first)
         b.append(second)
         lines.append(number)

@@ -32,7 +32,7 @@ def replacements() -> np.ndarray:
     return np.array(json.loads(FILE.read_text(encoding="utf-8"))["replacements"])
 
 
-def second_photos(a: Sequence, b: Sequence, same: np.ndarray) -> list:
+def second_photos(a: Sequence | np.ndarray, b: Sequence | np.ndarray, same: np.ndarray) -> list:
     """The second photo of each pair of the look-alike protocol, from LFW's list: a, b of 6,000 photos, same
     (6000,) bool. A photo may be anything: a row, or a name and a number."""
     sides, second = (a, b), list(b)

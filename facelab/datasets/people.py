@@ -54,15 +54,16 @@ def embedded(photos: PhotoSet, pipe: Pipeline | None = None, progress: bool | No
     """
     pipe = pipe or Pipeline()
     same_bytes = {path: number for number, group in enumerate(photos.duplicates) for path in group}
-    rows, notes = [], [f"{path}: skipped, {reason}." for path, reason in photos.skipped]
-    for person, result in zip(photos.identity, pipe(photos.paths, progress), strict=True):
+    rows: list[tuple[str, str, Hashable, np.ndarray]] = []
+    notes = [f"{path}: skipped, {reason}." for path, reason in photos.skipped]
+    for person, path, result in zip(photos.identity, photos.paths, pipe(photos.paths, progress), strict=True):
         if result.error is not None:
             notes.append(f"Left out: {result.error}")
             continue
         if len(result.faces) > 1:
-            notes.append(f"{result.path}: {len(result.faces)} faces, the largest was taken.")
-        copy = same_bytes.get(result.path, result.path)
-        rows.append((photos.names[person], str(result.path), copy, result.vectors[0]))
+            notes.append(f"{path}: {len(result.faces)} faces, the largest was taken.")
+        copy = same_bytes.get(path, path)
+        rows.append((photos.names[person], str(path), copy, result.vectors[0]))
     return _assembled(rows, pipe.config, notes, photos.root)
 
 

@@ -44,7 +44,8 @@ class Pairs:
 
     def rows(self, photos: PhotoSet) -> tuple[np.ndarray, np.ndarray]:
         """The pairs as (N,), (N,) places in `photos.paths`. Raises DatasetError when a photo is not there."""
-        return tuple(np.array([photos.row(*photo) for photo in side]) for side in (self.a, self.b))
+        a, b = (np.array([photos.row(*photo) for photo in side]) for side in (self.a, self.b))
+        return a, b
 
 
 def lfw_pairs(protocol: str = "lfw", home: str | PathLike | None = None) -> Pairs:
@@ -118,5 +119,5 @@ def parse_pairs(text: str, protocol: str, source: object) -> Pairs:
             ) from None
         a.append(first)
         b.append(second)
-    place = np.arange(len(rows))
-    return Pairs(protocol, tuple(a), tuple(b), same=place // each % 2 == 0, fold=place // (2 * each))
+    places = np.arange(len(rows))
+    return Pairs(protocol, tuple(a), tuple(b), same=places // each % 2 == 0, fold=places // (2 * each))

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,9 @@ def _by_name(path: Path) -> str:
 
 
 def _listed(root: Path, variant: str) -> LFW:
-    names, paths, identity = [], [], []
+    names: list[str] = []
+    paths: list[Path] = []
+    identity: list[int] = []
     for person in sorted((entry for entry in root.iterdir() if entry.is_dir()), key=_by_name):
         photos = sorted(person.glob("*.jpg"), key=_by_name)
         if photos:
@@ -198,7 +201,7 @@ def get_fglfw(from_file: str | PathLike, *, home: str | PathLike | None = None) 
 
 
 @functools.cache
-def _published() -> dict[str, object]:
+def _published() -> dict[str, Any]:
     """scikit-learn's file name, url and checksum of each file, by our names: variants, and lists of pairs."""
     from sklearn.datasets import _lfw
 
@@ -276,8 +279,8 @@ def _unpack(archive: Path, folder: Path, variant: str, progress: bool) -> None:
         ):
             for member in _members(archive, tar):
                 photo = _MEMBER.fullmatch(member.name)
-                if photo and member.isreg() and photo[1] == VARIANTS[variant]:
-                    _write_photo(archive, tar.extractfile(member).read(), photos / photo[2], photo[3])
+                if photo and photo[1] == VARIANTS[variant] and (content := tar.extractfile(member)):
+                    _write_photo(archive, content.read(), photos / photo[2], photo[3])
                     count += 1
                     bar.update()
             while rest.read(MOST_BYTES):  # to the end, where gzip's checksum over everything is

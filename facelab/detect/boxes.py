@@ -108,7 +108,8 @@ def to_faces(
 def chunks(items: Sequence, pixels: Sequence[int], budget: int) -> list[list]:
     """The items in order, cut where a chunk would exceed `budget` pixels (one item alone may): that bounds
     the memory of one forward pass. pixels: how many each item has."""
-    cut, used = [], math.inf
+    cut: list[list] = []
+    used = math.inf
     for item, size in zip(items, pixels, strict=True):
         if used + size > budget:
             cut.append([])

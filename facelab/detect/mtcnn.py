@@ -216,7 +216,8 @@ class MTCNN(nn.Module):
         faces: list[list[Face]] = [[] for _ in photos]
         # Photos of one size side by side: they share the levels of the pyramid.
         order = sorted(range(len(photos)), key=lambda index: photos[index].shape)
-        pixels = [math.prod(limited(*photos[index].shape[:2], self.max_side)) for index in order]
+        sizes = [photos[index].shape for index in order]
+        pixels = [math.prod(limited(height, width, self.max_side)) for height, width, _ in sizes]
         for chunk in chunks(order, pixels, self._pixels_at_once):
             *_, (_, kept) = self._cascade([photos[index] for index in chunk])
             found = to_faces(

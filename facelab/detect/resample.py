@@ -27,7 +27,7 @@ def limited(height: int, width: int, longest: float | None) -> tuple[int, int]:
 
 def limit(photo: Tensor, longest: float | None) -> Tensor:
     """A photo uint8 (H, W, 3), shrunk to `limited` size; itself if it fits. Triangle filter, antialiased."""
-    size = limited(*photo.shape[:2], longest)
+    size = limited(photo.shape[0], photo.shape[1], longest)
     if size == photo.shape[:2]:
         return photo
     picture = photo.permute(2, 0, 1)[None]
@@ -55,13 +55,13 @@ def _shrink(x: Tensor, axis: int, size: int) -> Tensor:
     low = torch.arange(size, dtype=torch.float64, device=x.device) * step
     first = low.floor()
     shape = [-1 if a == axis else 1 for a in range(x.ndim)]
-    total = None
+    total = torch.zeros(())
     for tap in range(int(step) + 2):
         begin = first + tap  # (size,) this tap reads the input that covers [begin, begin + 1)
         covered = torch.minimum(begin + 1, low + step) - torch.maximum(begin, low)
         weight = (covered.clamp(min=0) / step).float().view(shape)
         inputs = x.index_select(axis, begin.clamp(max=old - 1).long()).float().mul_(weight)
-        total = inputs if total is None else total.add_(inputs)
+        total = total.add_(inputs) if tap else inputs
     return total
 
 

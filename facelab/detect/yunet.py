@@ -261,7 +261,8 @@ class YuNet(nn.Module):
         """Yields the batches for the network: (B, 5) for each picture the photo's index, its scale in x and
         in y, and the smallest and largest size that this look answers for; and the canvas (B, 3, H, W)."""
         order = sorted(range(len(photos)), key=lambda index: photos[index].shape)
-        pixels = [math.prod(limited(*photos[index].shape[:2], self.max_side)) for index in order]
+        sizes = [photos[index].shape for index in order]
+        pixels = [math.prod(limited(height, width, self.max_side)) for height, width, _ in sizes]
         for part in chunks(order, pixels, 16 * self._pixels_at_once):  # bounds the memory for shrunk photos
             buckets = defaultdict(list)  # padded size → [(picture, look)]
             for index in part:

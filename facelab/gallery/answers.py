@@ -85,9 +85,9 @@ class Match:
         )
 
     def __str__(self) -> str:
-        verdict, sign = (
-            ("a stranger", ">") if self.id is None else (f"{shown(self.name)} (id {self.id})", "≤")
-        )
+        verdict, sign = "a stranger", ">"
+        if self.name is not None:
+            verdict, sign = f"{shown(self.name)} (id {self.id})", "≤"
         worth = f"FPIR {self.fpir}" if self.fpir is not None else "threshold not calibrated"
         lines = [f"{verdict}: distance {self.distance:.4f} {sign} threshold {self.threshold:.4f} ({worth})"]
         return "\n".join(lines + [f"note: {note}" for note in self.notes])

@@ -12,6 +12,8 @@ from facelab.pipeline import Pipeline
 
 MODES = ("r", "r+", "a")
 
+DEFAULT = About("sface", "yunet+aligned+sface", EMBEDDERS["sface"].dim)
+
 
 def asked_for(pipeline: Pipeline | None, embedder: str | None, dimension: int | None) -> About | None:
     """What a gallery is asked to be bound to; None when nothing was said."""

@@ -185,6 +185,7 @@ class Table:
     def with_line(self, person: int, text: bytes) -> Columns:
         """Everything, with another line for one person."""
         now, row = self.columns, self.row(person)
+        assert row is not None, "the caller has looked the person up"
         start, end = self._ends.rows[row] - len(self.line(row)), self._ends.rows[row]
         people = np.concatenate([now.people[:start], np.frombuffer(text, np.uint8), now.people[end:]])
         return Columns(now.ids, people, now.person, now.vectors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # inside the class, `list` is the method
 
+import builtins
 import threading
 import warnings
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ class Gallery:
             store.drop_unfinished(self.path)
             if not self.path.exists():
                 self._new = True
-                about = wanted or binding.asked_for(None, "sface", None)
+                about = wanted or binding.DEFAULT
                 store.rewrite(self.path, None, about, 0, Columns.nobody(about.dimension))
         snapshot = store.read(self.path)
         if wanted is not None and snapshot.about != wanted:
@@ -161,7 +162,7 @@ class Gallery:
         """How many vectors, of all people together."""
         return len(self._now.columns.person)
 
-    def list(self) -> list[Person]:
+    def list(self) -> builtins.list[Person]:
         """Everybody, by id."""
         now = self._now.columns
         return [
@@ -274,7 +275,7 @@ class Gallery:
         if self._now is not None and self._lock is None:
             raise GalleryError(f"{self.path}: is open for reading only. mode='r+' also writes.")
 
-    def _add(self, lines: list[bytes], owner: np.ndarray, vectors: np.ndarray) -> tuple[int, ...]:
+    def _add(self, lines: builtins.list[bytes], owner: np.ndarray, vectors: np.ndarray) -> tuple[int, ...]:
         """New people, of whom `owner` (N,) counts from 0. Returns their ids."""
         ids = range(self._next_id, self._next_id + len(lines))
         if ids[-1] >= LAST_ID:
@@ -340,7 +341,7 @@ class Gallery:
         score: str = "max",
         face: int | None = None,
         threshold: float | None = None,
-    ) -> Match | list[Match]:
+    ) -> Match | builtins.list[Match]:
         """Who is this? A Match for a photo, a crop or a vector (D,); a list of them for a list, or (N, D).
 
         k          how many candidates

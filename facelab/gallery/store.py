@@ -249,7 +249,7 @@ def _place(hdf, name: str, kind: np.dtype, row: tuple[int, ...], end: int):
 def _array(file, kind: np.dtype, shape: tuple[int, ...], start: int) -> np.ndarray:
     array = np.empty(shape, kind)
     file.seek(start)
-    rest = memoryview(array.reshape(-1).view(np.uint8))
+    rest = array.reshape(-1).view(np.uint8).data
     while len(rest) and (count := file.readinto(rest)):
         rest = rest[count:]
     if len(rest):

@@ -68,6 +68,6 @@ class SphereFace(ModifiedSoftmax):
     def observe(self, cos: Tensor, norm: Tensor, labels: Tensor) -> None:
         self.iteration += 1
 
-    def target_logit(self, cos: Tensor, margin: int) -> Tensor:
+    def target_logit(self, cos: Tensor, margin: float | Tensor) -> Tensor:
         lam = self.lam
-        return (lam * cos + psi(cos, margin)) / (1 + lam)
+        return (lam * cos + psi(cos, int(margin))) / (1 + lam)

@@ -22,7 +22,8 @@ def count_triplets(labels: Tensor) -> int:
 def positive_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
     """All ordered pairs of two samples with one label: anchors (P,), positives (P,)."""
     same = labels.unsqueeze(0) == labels.unsqueeze(1)
-    return same.fill_diagonal_(False).nonzero(as_tuple=True)
+    anchors, positives = same.fill_diagonal_(False).nonzero(as_tuple=True)
+    return anchors, positives
 
 
 def all_triplets(labels: Tensor) -> Triplets:

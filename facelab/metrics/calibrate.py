@@ -143,8 +143,8 @@ def calibrate(
             caveat = f"{len(impostor):,} pairs show no rate below {floor:.2g}; {needed}"
             settings.append(Setting(wanted, None, None, None, caveat))
             continue
-        fmr = people.of_pairs(*near, threshold, len(impostor))
-        fnmr = _missed(*genuine, threshold, resamples, seed) if len(genuine[0]) else None
+        fmr = people.of_pairs(near[0], near[1], near[2], threshold, len(impostor))
+        fnmr = _missed(genuine[0], genuine[1], threshold, resamples, seed) if len(genuine[0]) else None
         settings.append(Setting(wanted, threshold, fmr, fnmr, _caveat(wanted, fmr)))
     return Calibration(
         tuple(settings), len(impostor), len(genuine[0]), len(names), len(who), float(impostor.max())
@@ -198,7 +198,9 @@ class _Resampled:
 
     def __init__(self, who: np.ndarray, resamples: int, seed: int):
         photos = np.bincount(who)
-        rng, self.times, self.totals = np.random.default_rng(seed), [], []
+        rng = np.random.default_rng(seed)
+        self.times: list[np.ndarray] = []
+        self.totals: list[float] = []
         while len(self.times) < resamples:
             times = np.bincount(rng.integers(len(photos), size=len(photos)), minlength=len(photos))
             drawn = (times * photos).astype(np.float64)

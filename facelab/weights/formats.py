@@ -38,13 +38,13 @@ def parse_onnx(known: WeightsFile, data: bytes) -> dict[str, np.ndarray]:
         for node in graph.node
         if node.op_type == "Reshape" and node.input[1] in stored
     }
-    tensors, used = {}, set()
+    tensors: dict[str, np.ndarray] = {}
+    used: set[str] = set()
     for node in graph.node:
         if node.op_type == "DequantizeLinear":
             attributes = {a.name: a.i for a in node.attribute}
-            weight = dequantise(
-                *(stored[i] for i in node.input), attributes["axis"], attributes["block_size"]
-            )
+            quantised, scale, zero_point = (stored[name] for name in node.input)
+            weight = dequantise(quantised, scale, zero_point, attributes["axis"], attributes["block_size"])
             shape = reshaped.get(node.output[0], weight.shape)
             tensors[node.output[0].removesuffix("_dequantized")] = weight.reshape(shape)
             used.update(node.input)
