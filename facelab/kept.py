@@ -25,8 +25,13 @@ def read(name: str) -> dict:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise FacelabError(f"{path} cannot be read ({error}). Repair it, or delete it.") from error
+    except OSError as error:
+        raise FacelabError(
+            f"{path} cannot be read: {error.strerror or error}. Check the permissions, or set FACELAB_HOME "
+            "to another folder."
+        ) from error
+    except ValueError as error:
+        raise FacelabError(f"{path} is damaged ({error}). Repair it, or delete it.") from error
     if not isinstance(content, dict):
         raise FacelabError(f"{path} holds something else than facelab wrote. Delete it.")
     return content

@@ -157,7 +157,9 @@ def _key(path: str | os.PathLike) -> str:
 
 def _pytorch(file: UserFile) -> Mapping[str, Tensor]:
     try:
-        found = torch.load(io.BytesIO(file.content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whatever it warns of ends in an error below, or is read
+            found = torch.load(io.BytesIO(file.content), map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(f"{file.path}: {_why_not(file.content, error)}") from error
     for key in _WRAPPED:

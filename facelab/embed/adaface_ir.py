@@ -16,6 +16,7 @@ The files are Lightning's: the tensors lie under `state_dict`, the network's are
 `output_layer.3` …; `file_name` says which is which.
 """
 
+import re
 from collections.abc import Iterable
 
 from torch import Tensor, nn
@@ -57,7 +58,7 @@ class AdaFaceIR(IResNet):
 
     @staticmethod
     def depth_of(names: Iterable[str]) -> int | None:
-        numbers = {int(parts[1]) for name in names if (parts := name.split("."))[0] == "body"}
+        numbers = [int(found[1]) for name in names if (found := re.match(r"body\.(\d+)\.", name))]
         units = max(numbers, default=-1) + 1
         return next((depth for depth, each in DEPTHS.items() if sum(each) == units), None)
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from torch import Tensor, nn
 
-from facelab.embed.loading import load_by_name
+from facelab.loading import load_by_name
 
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
 """Units in each of the four stages. Two convolutions a unit, the stem and the linear layer make the depth

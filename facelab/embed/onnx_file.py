@@ -13,6 +13,8 @@ The device decides the provider, and nothing falls back in silence: "cuda" witho
 is an error.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -47,8 +49,8 @@ class OnnxNetwork(nn.Module):
     def __init__(self, file: UserFile, device: torch.device):
         super().__init__()
         self.path, self.name = file.path, file.tag("onnx")
-        self.normalises = _normalises(file)
-        self._session = _session(file, device)
+        model, self.normalises = _model(file)
+        self._session = _session(file.path, model, device)
         self.provider = self._session.get_providers()[0]
         if len(self._session.get_inputs()) != 1:
             raise WeightsError(
@@ -86,18 +88,18 @@ class OnnxNetwork(nn.Module):
         return vectors[: len(vectors) - max(missing, 0)]
 
 
-def _session(file: UserFile, device: torch.device):
+def _session(path: Path, model: bytes, device: torch.device):
     try:
         import onnxruntime
     except ImportError as error:
         raise FacelabError(
-            f"{file.path}: ONNX files are run by onnxruntime, which is not installed. Run: pip install "
+            f"{path}: ONNX files are run by onnxruntime, which is not installed. Run: pip install "
             "onnxruntime (or onnxruntime-gpu)"
         ) from error
     provider = _PROVIDERS.get(device.type)
     if provider not in onnxruntime.get_available_providers():
         raise DeviceError(
-            f"{file.path}: this onnxruntime cannot compute on {device} (it has "
+            f"{path}: this onnxruntime cannot compute on {device} (it has "
             f'{", ".join(onnxruntime.get_available_providers())}). Give device="cpu", or for an NVIDIA GPU '
             "run: pip install onnxruntime-gpu"
         )
@@ -105,28 +107,37 @@ def _session(file: UserFile, device: torch.device):
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors; warnings about unused initialisers concern nobody here
     try:
-        session = onnxruntime.InferenceSession(file.content, options, providers=[provider])
+        session = onnxruntime.InferenceSession(model, options, providers=[provider])
     except Exception as error:  # onnxruntime's own classes have no base but Exception
         raise WeightsError(
-            f"{file.path}: onnxruntime cannot read it ({' '.join(str(error).split())[:200]}). Is it a whole "
+            f"{path}: onnxruntime cannot read it ({' '.join(str(error).split())[:200]}). Is it a whole "
             "ONNX file? Fetch it again."
         ) from error
     if session.get_providers()[0] != provider:
         raise DeviceError(
-            f'{file.path}: onnxruntime has {provider} but could not start it. Give device="cpu", or look '
+            f'{path}: onnxruntime has {provider} but could not start it. Give device="cpu", or look '
             "at what onnxruntime says about its CUDA libraries."
         )
     return session
 
 
-def _normalises(file: UserFile) -> bool:
-    """Does the graph begin with arithmetic on its pixels?"""
+def _model(file: UserFile) -> tuple[bytes, bool]:
+    """The file's model without inputs that are none, and whether it begins with arithmetic on its pixels.
+
+    Older exporters list every weight among the inputs, and onnxruntime then keeps it changeable and slow.
+    """
     import onnx
 
     try:
-        graph = onnx.load_model_from_string(file.content).graph
+        model = onnx.load_model_from_string(file.content)
     except Exception as error:
         raise WeightsError(f"{file.path}: damaged, or no ONNX file. Fetch it again.") from error
+    graph = model.graph
     stored = {tensor.name for tensor in graph.initializer}
-    inputs = {each.name for each in graph.input} - stored
-    return any(node.op_type in _NORMALISING and inputs & set(node.input) for node in graph.node)
+    read = {name for node in graph.node for name in node.input}
+    inputs = [each for each in graph.input if each.name in read - stored]
+    del graph.input[:]
+    graph.input.extend(inputs)
+    pixels = {each.name for each in inputs}
+    normalises = any(node.op_type in _NORMALISING and pixels & set(node.input) for node in graph.node)
+    return model.SerializeToString(), normalises
