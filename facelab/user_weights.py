@@ -139,6 +139,14 @@ def pinned_hash(path: str | os.PathLike) -> str | None:
     return kept.read(PINS).get(_key(path))
 
 
+def find(name: str) -> Path | None:
+    """The pinned file of a name such as `iresnet50-4be72a09c13fd586` (`UserFile.tag`), or None."""
+    digits = name.rpartition("-")[2]
+    if not re.fullmatch("[0-9a-f]{16}", digits):
+        return None
+    return next((Path(path) for path, sha256 in kept.read(PINS).items() if sha256.startswith(digits)), None)
+
+
 def trust(path: str | os.PathLike) -> tuple[str | None, str]:
     """Hold a path to what lies there now → the SHA-256 before (None: it was not pinned) and now."""
     before = pinned_hash(path)

@@ -20,7 +20,7 @@ from facelab.detect.mtcnn import MTCNN
 from facelab.detect.own import OwnDetector
 from facelab.detect.retinaface import RetinaFace
 from facelab.detect.yunet import YuNet
-from facelab.user_weights import is_path
+from facelab.user_weights import find, is_path
 
 __all__ = [
     "DETECTORS",
@@ -56,6 +56,8 @@ def load(
                 f"{', '.join(options)}: options of facelab's detectors; this one brings its own."
             )
         return OwnDetector(name)
+    if isinstance(name, str) and name not in _CLASSES and (pinned := find(name)) is not None:
+        name = pinned  # a name that a gallery has kept
     if is_path(name):
         return RetinaFace(name, device=devices.choose(device), **options)
     if name not in _CLASSES:

@@ -23,7 +23,7 @@ from facelab.embed.files import FILE_RECIPES, load_file
 from facelab.embed.iresnet import IResNet
 from facelab.embed.own import OwnEmbedder, OwnNetwork
 from facelab.embed.sface import SFace
-from facelab.user_weights import is_path
+from facelab.user_weights import find, is_path
 
 __all__ = [
     "EMBEDDERS",
@@ -99,7 +99,8 @@ def load(
 
     name    a key of EMBEDDERS; or the path of a file of weights of your own, as `facelab.embed.files`
             describes it, or a key of FILE_RECIPES together with `path`; or an embedder of your own, as
-            `facelab.embed.own` describes it
+            `facelab.embed.own` describes it. The name of an embedder from a file (a gallery keeps it) finds
+            the file again where it was used first
     half    half precision: float16 on a GPU, bfloat16 on a CPU (which pays only where the CPU computes in
             it); vectors come out in float32 all the same. None: on a GPU yes, unless the embedder brings its
             own precision (a callable, an ONNX file)
@@ -119,6 +120,13 @@ def load(
                 raise ValueError(f"{name!r} is on {name.device}: load it with device={device.type!r}.")
             return name
         return OwnEmbedder(name, device)
+    if (
+        path is None
+        and isinstance(name, str)
+        and name not in EMBEDDERS
+        and (pinned := find(name)) is not None
+    ):
+        name = pinned  # a name that a gallery has kept
     if is_path(name) and path is not None:
         raise ValueError(f"{name} and weights={path} are two files: give one.")
     if is_path(name) or name in FILE_RECIPES:

@@ -132,7 +132,7 @@ def calibrate(
     loosest = min((threshold for threshold in chosen if threshold is not None), default=np.inf)
     near = _accepted(vectors, who, loosest)
     if genuine is None:
-        genuine = _genuine(vectors, who)
+        genuine = genuine_scores(vectors, who)
     else:
         genuine = np.asarray(genuine[0]), np.unique(genuine[1], return_inverse=True)[1]
     people = _Resampled(who, resamples, seed)
@@ -183,7 +183,7 @@ def _accepted(vectors: np.ndarray, who: np.ndarray, threshold: float):
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
-def _genuine(vectors: np.ndarray, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def genuine_scores(vectors: np.ndarray, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scores of all pairs of one person, and whose they are."""
     scores, whose = [np.zeros(0, np.float32)], [np.zeros(0, int)]
     for person in np.flatnonzero(np.bincount(who) > 1):
