@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facelab import Pipeline, weights
 from facelab.embed import load
-from facelab.errors import DeviceError, FacelabError, WeightsError
+from facelab.errors import DeviceError, FacelabError, NoFaceError, WeightsError
 
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.filterwarnings("ignore:.*first use")
@@ -29,7 +29,7 @@ def _home(tmp_path, monkeypatch):
     monkeypatch.setenv("FACELAB_HOME", str(tmp_path / "home"))
 
 
-def write(path, batch="N", side=112, normalises=False, kind=TensorProto.FLOAT):
+def write(path, batch="N", side=112, normalises=False, kind=TensorProto.FLOAT, bias=BIAS):
     """Convolution, PReLU, linear layer: the operations of which `w600k_r50.onnx` is made, in small."""
     first = [helper.make_node("Sub", ["data", "mean"], ["x"])] if normalises else []
     nodes = [
@@ -39,7 +39,7 @@ def write(path, batch="N", side=112, normalises=False, kind=TensorProto.FLOAT):
         helper.make_node("Flatten", ["p"], ["f"]),
         helper.make_node("Gemm", ["f", "linear", "bias"], ["vectors"]),
     ]
-    stored = {"conv": CONV, "slope": SLOPE, "linear": LINEAR, "bias": BIAS}
+    stored = {"conv": CONV, "slope": SLOPE, "linear": LINEAR, "bias": bias}
     stored |= {"mean": np.float32([100.0])} if normalises else {}
     graph = helper.make_graph(
         nodes,
@@ -118,3 +118,16 @@ def test_in_a_pipeline_by_its_path(tmp_path, astronaut):
     assert pipe.one(astronaut).vectors.shape == (1, 16)
     assert pipe.config == f"yunet+aligned+{pipe.embedder.name}"
     assert pipe.half is False
+
+
+def test_a_photo_without_a_face_is_no_fault_of_the_embedder(tmp_path):
+    nothing = np.full((200, 200, 3), 128, np.uint8)
+    with pytest.raises(NoFaceError, match="yunet found no face"):
+        raise Pipeline(embedder=write(tmp_path / "small.onnx", 1), device="cpu").one(nothing).error
+
+    def picky(crops):
+        assert len(crops) > 0, "a callable is promised at least one crop"
+        return crops[:, 0, 0].float()
+
+    with pytest.raises(NoFaceError):
+        raise Pipeline(embedder=picky, device="cpu").one(nothing).error

@@ -71,9 +71,10 @@ class Embedder:
         the two, the one the network is surer of, counts for more.
         """
         self._check(crops)
+        if len(crops) == 0:  # a photo without a face: no network need cope with an empty batch
+            return torch.zeros((0, self.dim), device=self.device)
         with torch.inference_mode():
-            parts = [self._group(group, mirror) for group in crops.contiguous().split(self.group)]
-        return torch.cat(parts) if len(crops) else torch.zeros((0, self.dim), device=self.device)
+            return torch.cat([self._group(group, mirror) for group in crops.contiguous().split(self.group)])
 
     def _group(self, crops: Tensor, mirror: bool) -> Tensor:
         both = (
