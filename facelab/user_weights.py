@@ -242,7 +242,7 @@ def _safetensors(file: UserFile) -> dict[str, Tensor]:
             flat = torch.frombuffer(numbers, dtype=dtype, count=math.prod(shape), offset=begin)
             tensors[name] = flat.reshape(shape)
         return tensors
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         why = _why_not(file.content, error)
         raise WeightsError(f"{file.path}: is not safetensors ({error}); it {why}") from error
 

@@ -166,6 +166,7 @@ def test_iresnet_from_backbone_pth(tmp_path):
     torch.testing.assert_close(embedder(CROPS).double(), F.normalize(expected), atol=1e-5, rtol=0)
     assert embedder.name == f"iresnet18-{embedder.file.sha256[:16]}"
     assert embedder.file.sha256 in repr(embedder)
+    assert load("iresnet18", path=tmp_path / "backbone.pth").name == embedder.name
     swapped = iresnet_forward(state, pixels(torch.float64, "BGR"), 18)
     assert not torch.allclose(F.normalize(swapped), F.normalize(expected), atol=1e-3), "the order must matter"
 
@@ -183,6 +184,21 @@ def test_adaface_from_a_lightning_checkpoint(tmp_path):
     torch.testing.assert_close(embedder(CROPS).double(), F.normalize(expected), atol=1e-4, rtol=0)
     lengths = embedder.raw(CROPS).norm(dim=1).double()
     torch.testing.assert_close(lengths, expected.norm(dim=1), rtol=1e-4, atol=0)
+
+
+CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
+
+
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+@pytest.mark.filterwarnings("ignore:.*first use")
+def test_half_precision_keeps_the_direction(tmp_path, device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    torch.save(numbers(iresnet_shapes(18)), tmp_path / "backbone.pth")
+    whole, half = load(tmp_path / "backbone.pth"), load(tmp_path / "backbone.pth", device, half=True)
+    assert half.dtype == (torch.bfloat16 if device == "cpu" else torch.float16)
+    cosines = (whole(CROPS) * half(CROPS.to(device)).cpu()).sum(1)
+    assert cosines.min() > 0.999
 
 
 PUBLISHED = {18: 24.02, 34: 34.14, 50: 43.59, 100: 65.15}  # millions of numbers

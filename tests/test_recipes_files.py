@@ -86,6 +86,9 @@ def test_safetensors(tmp_path):
     table["a.weight"]["shape"] = [2, 4]
     with pytest.raises(WeightsError, match=r"a\.weight does not lie"):
         tensors(tmp_path / "h.safetensors", safetensors(table, numbers))
+    table["a.weight"]["shape"] = [-2, -3]
+    with pytest.raises(WeightsError, match="is not safetensors"):
+        tensors(tmp_path / "h.safetensors", safetensors(table, numbers))
     with pytest.raises(WeightsError, match="web page"):
         tensors(tmp_path / "i.safetensors", b"<html>")
 
