@@ -174,8 +174,8 @@ def _estimate(config: str, threshold: float, kind: str, result: type[Estimate]):
     row = whole[kind]
     rates = np.array([row["errors"], row["low"], row["high"]], float)
     rates[0] /= row["pairs"]
-    values = (_between(threshold, rate) for rate in rates)
-    return result(*values, row["pairs"], row["people"], source=whole.get("source", "LFW"))
+    value, low, high = (_between(threshold, rate) for rate in rates)
+    return result(value, low, high, row["pairs"], row["people"], source=whole.get("source", "LFW"))
 
 
 def _between(threshold: float, rates: np.ndarray) -> float:

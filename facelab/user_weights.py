@@ -104,12 +104,9 @@ class UserFile:
     def tensors(self) -> dict[str, np.ndarray]:
         """The network's tensors by name, float32. Raises WeightsError for a damaged file, one that holds
         something else, or one that only code could unpack."""
-        if self.path.suffix.lower() == ".safetensors":
-            found = _safetensors(self)
-        else:
-            found = _pytorch(self)
+        read = _safetensors if self.path.suffix.lower() == ".safetensors" else _pytorch
         arrays = {}
-        for name, tensor in _without_wrapping(found).items():
+        for name, tensor in _without_wrapping(read(self)).items():
             if tensor.is_floating_point():  # the rest are counters, which no forward pass needs
                 if not bool(torch.isfinite(tensor).all()):
                     raise WeightsError(f"{self.path}: damaged, {name} holds NaN or infinity.")

@@ -18,9 +18,6 @@ from facelab.cli.common import (
 )
 from facelab.errors import FacelabError
 
-STORED = "yunet+aligned+sface"
-"""The pipeline whose vectors of LFW are carried along."""
-
 RESAMPLES = 200
 """Of the bootstrap over people, for a calibration that is kept."""
 
@@ -53,20 +50,20 @@ def calibrate(
     """
     from facelab import calibration, metrics
 
-    options = {"fmrs": fmr} if fmr else {}
+    genuine = None
     if source is None and (detector, embedder, mirror) == ("yunet", "sface", False):
-        vectors, identity, config, head, options["genuine"] = _lfw_vectors()
+        vectors, identity, config, head, genuine = _lfw_vectors()
     elif source is None:
-        vectors, identity, config, head, options["genuine"] = _lfw_photos(detector, embedder, device, mirror)
+        vectors, identity, config, head, genuine = _lfw_photos(detector, embedder, device, mirror)
     else:
         people = _people(source, detector, embedder, device, mirror)
         vectors, identity, config = people.vectors, people.identity, people.config
         head = f"{source}: {len(people):,} photos of {len(people.names):,} people"
     try:
-        found = metrics.calibrate(vectors, identity, **options)
+        found = metrics.calibrate(vectors, identity, fmr or metrics.FMRS, genuine=genuine)
         kept = None
         if config not in calibration.shipped() and calibration.is_bound(config):
-            kept = _keep(config, vectors, identity, options.get("genuine"), source)
+            kept = _keep(config, vectors, identity, genuine, source)
     except ValueError as error:
         raise FacelabError(f"{source or 'LFW'}: {error}") from error
     if as_json:

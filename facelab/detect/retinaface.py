@@ -217,8 +217,8 @@ class RetinaFace:
         for (height, width), bucket in buckets.items():
             for chunk in chunks(bucket, [height * width] * len(bucket), budget):
                 rows += self._look([pictures[index] for index in chunk], chunk, height, width)
-        found = torch.cat(rows).cpu()
-        photo, scores, points = found[:, 0].long(), found[:, 1], found[:, 2:].unflatten(1, (7, 2))
+        said = torch.cat(rows).cpu()
+        photo, scores, points = said[:, 0].long(), said[:, 1], said[:, 2:].unflatten(1, (7, 2))
         for index, picture in enumerate(pictures):  # back to the photo's own pixels
             if picture.shape[:2] != photos[index].shape[:2]:
                 scale = torch.tensor([p / q for p, q in zip(picture.shape, photos[index].shape, strict=True)])

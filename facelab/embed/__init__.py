@@ -115,27 +115,36 @@ def load(
     if callable(name):
         if half or path is not None:
             raise ValueError("half= and weights= belong to facelab's own networks; this one brings its own.")
-        if isinstance(name, Embedder):
-            if name.device.type != device.type:
-                raise ValueError(f"{name!r} is on {name.device}: load it with device={device.type!r}.")
-            return name
-        return OwnEmbedder(name, device)
-    if (
-        path is None
-        and isinstance(name, str)
-        and name not in EMBEDDERS
-        and (pinned := find(name)) is not None
-    ):
-        name = pinned  # a name that a gallery has kept
-    if is_path(name) and path is not None:
-        raise ValueError(f"{name} and weights={path} are two files: give one.")
-    if is_path(name) or name in FILE_RECIPES:
-        if not is_path(name) and path is None:
-            raise ValueError(f"embedder={name!r} is a recipe for a file of yours: give its path as weights=.")
-        file, recipe = (name, None) if is_path(name) else (path, name)
-        brings_precision = str(file).lower().endswith(".onnx")
-        half = device.type == "cuda" and not brings_precision if half is None else half
+        return _taken_as_it_is(name, device)
+    file, recipe = _file_and_recipe(name, path)
+    brings_precision = file is not None and str(file).lower().endswith(".onnx")
+    half = device.type == "cuda" and not brings_precision if half is None else half
+    if file is not None:
         return load_file(file, device, half, recipe=recipe, sha256=sha256)
-    half = device.type == "cuda" if half is None else half
-    net = network(name, path, sha256=sha256)
-    return Embedder(name, EMBEDDERS[name].dim, net, device, half)
+    name = str(name)
+    return Embedder(name, _recipe(name).dim, network(name, path, sha256=sha256), device, half)
+
+
+def _taken_as_it_is(call: Callable, device: torch.device) -> Embedder:
+    if not isinstance(call, Embedder):
+        return OwnEmbedder(call, device)
+    if call.device.type != device.type:
+        raise ValueError(f"{call!r} is on {call.device}: load it with device={device.type!r}.")
+    return call
+
+
+def _file_and_recipe(
+    name: str | PathLike, path: str | PathLike | None
+) -> tuple[str | PathLike | None, str | None]:
+    """The user's file that is meant, and the recipe that it must fit; None for what was not said."""
+    if name in FILE_RECIPES:
+        if path is None:
+            raise ValueError(f"embedder={name!r} is a recipe for a file of yours: give its path as weights=.")
+        return path, str(name)
+    if path is None and name not in EMBEDDERS:
+        name = find(str(name)) or name  # a name that a gallery has kept
+    if not is_path(name):
+        return None, None
+    if path is not None:
+        raise ValueError(f"{name} and weights={path} are two files: give one.")
+    return name, None

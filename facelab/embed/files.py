@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from facelab.embed.adaface_ir import AdaFaceIR
 from facelab.embed.embedder import Embedder
@@ -66,6 +65,7 @@ def load_file(
     fit and what would.
     """
     file = UserFile.open(path, sha256=sha256)
+    embedder: Embedder
     if file.path.suffix.lower() == ".onnx":
         if half or recipe is not None:
             raise ValueError(f"{file.path}: half= and a recipe's name say nothing to an ONNX file.")
@@ -80,7 +80,7 @@ def load_file(
 
 def network_of(
     tensors: Mapping[str, np.ndarray], what: str, recipe: str | None = None
-) -> tuple[str, nn.Module]:
+) -> tuple[str, IResNet]:
     """The recipe's name and its network with these tensors. Raises WeightsError, naming `what`."""
     fitting = next(
         (name for name, its in FILE_RECIPES.items() if its.network.depth_of(tensors) == its.depth), None
@@ -97,7 +97,7 @@ def network_of(
 def _nearest(tensors: Mapping[str, np.ndarray], what: str) -> str:
     """The recipe that shares most names. Raises WeightsError where none shares any."""
     shared = {name: len(its.names() & tensors.keys()) for name, its in FILE_RECIPES.items()}
-    best = max(shared, key=shared.get)
+    best = max(shared, key=shared.__getitem__)
     if shared[best] * 2 > len(tensors):
         return best
     raise WeightsError(

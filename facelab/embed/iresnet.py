@@ -81,17 +81,19 @@ class IResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.prelu = nn.PReLU(64)
-        inputs = 64
-        for stage, (outputs, units) in enumerate(zip(CHANNELS, DEPTHS[depth], strict=True), start=1):
-            first = Unit(inputs, outputs, 2, self.shortcut(inputs, outputs))
-            rest = [Unit(outputs, outputs, 1, None) for _ in range(units - 1)]
-            self.add_module(f"layer{stage}", nn.Sequential(first, *rest))
-            inputs = outputs
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            self._stage(inputs, outputs, units)
+            for inputs, outputs, units in zip((64, *CHANNELS), CHANNELS, DEPTHS[depth], strict=False)
+        )
         self.bn2 = nn.BatchNorm2d(512)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(512 * 7 * 7, dim)
         self.features = nn.BatchNorm1d(dim, affine=self.LAST_AFFINE)
         self._initialise()
+
+    def _stage(self, inputs: int, outputs: int, units: int) -> nn.Sequential:
+        first = Unit(inputs, outputs, 2, self.shortcut(inputs, outputs))
+        return nn.Sequential(first, *[Unit(outputs, outputs, 1, None) for _ in range(units - 1)])
 
     @staticmethod
     def shortcut(inputs: int, outputs: int) -> nn.Module:

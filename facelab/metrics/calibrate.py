@@ -25,6 +25,9 @@ from facelab.metrics.intervals import clopper_pearson, rule_of_three
 STEP = 1e-4
 """Thresholds are multiples of this, so that a printed one is the one that was measured."""
 
+FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+"""The wanted rates, where nobody says others."""
+
 MOST_PHOTOS = 20_000
 """200 million pairs, 800 MB of scores."""
 
@@ -95,7 +98,7 @@ class Calibration:
 def calibrate(
     vectors: np.ndarray,
     identity: np.ndarray,
-    fmrs: Sequence[float] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5),
+    fmrs: Sequence[float] = FMRS,
     *,
     genuine: tuple[np.ndarray, np.ndarray] | None = None,
     resamples: int = 500,

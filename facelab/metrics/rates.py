@@ -47,10 +47,10 @@ def impostors(
     for k in tqdm(
         range(resamples), desc=f"{label}: bootstrap over {len(people):,} people", disable=not label
     ):
-        counts = np.zeros(1)
+        counts: np.ndarray = np.zeros(1)
         while not counts.sum():  # of few people one alone may be drawn, again and again
-            times = np.bincount(rng.integers(len(people), size=len(people)), minlength=len(people))
-            times = times.astype(np.float64)
+            drawn = np.bincount(rng.integers(len(people), size=len(people)), minlength=len(people))
+            times = drawn.astype(np.float64)
             counts = np.bincount(bins, weights=times[i] * times[j], minlength=len(GRID))
         rates[k] = np.cumsum(counts) / counts.sum()
     return _row(matches, len(bins), len(people), rates)
