@@ -14,13 +14,12 @@ import platform
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 import facelab
 from benchmarks.lfw_vectors import NONE, measure
 from facelab import calibration, weights
 from facelab.datasets import LFW, lfw
-from facelab.metrics import clopper_pearson, rule_of_three
+from facelab.metrics.rates import genuines, impostors
 
 CONFIGS = (
     "yunet+aligned+sface",
@@ -28,7 +27,6 @@ CONFIGS = (
     "mtcnn+aligned+sface",
     "mtcnn+aligned+sface+mirror",
 )
-EDGES = calibration.GRID
 
 
 def main() -> None:
@@ -89,59 +87,6 @@ def calibrate(photos: LFW, config: str, resamples: int, closest: int) -> dict:
         "photos_without_a_face": int((measured.found == NONE).sum()),
         "impostor": impostor,
         "genuine": genuine,
-    }
-
-
-def impostors(vectors: np.ndarray, resamples: int, label: str) -> dict:
-    """One vector for each person: false matches among all pairs at each threshold, with the interval."""
-    n = len(vectors)
-    i, j = np.triu_indices(n, k=1)
-    bins = np.empty(len(i), np.int64)
-    start = 0
-    for row in range(n - 1):  # a row of the triangle at a time, so that memory stays small
-        bins[start : start + n - 1 - row] = bin_of(1 - vectors[row + 1 :] @ vectors[row])
-        start += n - 1 - row
-    matches = np.cumsum(np.bincount(bins, minlength=len(EDGES)))
-
-    rng = np.random.default_rng(0)
-    rates = np.empty((resamples, len(EDGES)))
-    for k in tqdm(range(resamples), desc=f"{label}: bootstrap over {n:,} people"):
-        times = np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)
-        counts = np.bincount(bins, weights=times[i] * times[j], minlength=len(EDGES))
-        rates[k] = np.cumsum(counts) / counts.sum()
-    return _row(matches, len(i), n, rates)
-
-
-def genuines(distances: np.ndarray, identity: np.ndarray, resamples: int) -> dict:
-    """Pairs of the same person: false non-matches at each threshold, with the interval."""
-    people, who = np.unique(identity, return_inverse=True)
-    bins = bin_of(distances)
-    misses = len(bins) - np.cumsum(np.bincount(bins, minlength=len(EDGES)))
-    rng = np.random.default_rng(0)
-    rates = np.empty((resamples, len(EDGES)))
-    for k in range(resamples):
-        times = np.bincount(rng.integers(len(people), size=len(people)), minlength=len(people))
-        counts = np.bincount(bins, weights=times[who].astype(np.float64), minlength=len(EDGES))
-        rates[k] = 1 - np.cumsum(counts) / counts.sum()
-    return _row(misses, len(bins), len(people), rates)
-
-
-def bin_of(distances: np.ndarray) -> np.ndarray:
-    """The first threshold at which a pair is accepted: the smallest k with distance ≤ EDGES[k]."""
-    return np.searchsorted(EDGES, np.clip(distances.astype(np.float64), 0, 2))
-
-
-def _row(errors: np.ndarray, pairs: int, people: int, rates: np.ndarray) -> dict:
-    """Counts with the wider of two intervals at either end; the rule of three where there was no error."""
-    low, high = np.quantile(rates, [0.025, 0.975], axis=0)
-    exact_low, exact_high = clopper_pearson(errors, pairs)
-    high = np.where(errors == 0, rule_of_three(pairs), np.maximum(high, exact_high))
-    return {
-        "pairs": int(pairs),
-        "people": int(people),
-        "errors": errors.tolist(),
-        "low": [float(f"{rate:.4g}") for rate in np.minimum(low, exact_low)],
-        "high": [float(f"{rate:.4g}") for rate in high],
     }
 
 

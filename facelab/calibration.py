@@ -14,6 +14,10 @@ its two were drawn), and where that comes out narrower than Clopper and Pearson'
 from the latter: at a handful of matches the bootstrap cannot see what did not happen. Where no match at all
 was seen the upper end is 3 / pairs, the rule of three.
 
+A model that the user brings is in no such table. `facelab calibrate PEOPLE/ --embedder FILE` measures it on
+people of the user's own, and keeps a row of the same form in `calibrations.json` in facelab's home (`keep`),
+under the pipeline's name, in which a file of weights has its hash: other weights find no threshold there.
+
 What the numbers do not say: LFW's people are public figures photographed by the press, mostly men, mostly
 from North America and Europe, and pairs of random people differ in sex, age and skin colour more often than
 two people before the same door do. Among look-alikes or relatives the same threshold lets through far more.
@@ -21,14 +25,19 @@ two people before the same door do. Among look-alikes or relatives the same thre
 
 import functools
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from facelab import kept
 from facelab.errors import FacelabError
 
 FILE = Path(__file__).with_name("calibration.json")
+
+OWN = "calibrations.json"
+"""The user's own rows, in facelab's home."""
 
 DEFAULT_FMR = 1e-3
 """The default threshold of every pipeline is the one that lets through one pair of different people in
@@ -52,6 +61,7 @@ class Estimate:
     low, high  its 95 % interval (the module's docstring says how it is found)
     pairs      how many pairs were compared
     people     how many people they show
+    source     whose photos: "LFW", or where the user's own lie
     """
 
     value: float
@@ -59,10 +69,11 @@ class Estimate:
     high: float
     pairs: int
     people: int
+    source: str = field(default="LFW", kw_only=True)
 
     def __str__(self) -> str:
         say = _percent if self.value > 0.05 else _one_in
-        seen = f"LFW, {self.pairs:,} pairs of {self.people:,} people"
+        seen = f"{self.source}, {self.pairs:,} pairs of {self.people:,} people"
         if self.value == 0:
             return f"below {_one_in(self.high)}, none seen; {seen}"
         return f"{say(self.value)}, 95 % interval {say(self.low)} to {say(self.high)}; {seen}"
@@ -90,9 +101,50 @@ def _table() -> dict:
     return json.loads(FILE.read_text(encoding="utf-8"))["configs"]
 
 
-def calibrated() -> tuple[str, ...]:
-    """The pipelines that were measured, by name: `yunet+aligned+sface`, `yunet+aligned+sface+mirror` …"""
+def _row(config: str) -> dict | None:
+    """What was measured of a pipeline: here, or else by the user."""
+    return _table().get(config) or kept.read(OWN).get(config)
+
+
+def shipped() -> tuple[str, ...]:
+    """The pipelines that facelab has measured itself."""
     return tuple(_table())
+
+
+def calibrated() -> tuple[str, ...]:
+    """The pipelines that were measured, by name: `yunet+aligned+sface`, `yunet+aligned+sface+mirror` …, the
+    user's own last."""
+    return tuple({**_table(), **kept.read(OWN)})
+
+
+def keep(config: str, row: dict) -> Path:
+    """Keep what the user measured (`facelab.metrics.rates` makes the row) → the file it went to.
+
+    Raises ValueError for a pipeline that facelab has measured itself, and for one whose name says nothing of
+    its weights: a function's name may mean another function tomorrow.
+    """
+    if config in _table():
+        raise ValueError(f"{config}: was measured on LFW, and stays as it is.")
+    if not is_bound(config):
+        raise ValueError(
+            f"{config}: its name is not bound to weights, so that a threshold could go to others. Put the "
+            "network into facelab.embed.OwnNetwork, or load it from a file."
+        )
+    kept.change(OWN, lambda rows: rows.update({config: row}))
+    return kept.place(OWN)
+
+
+def is_bound(config: str) -> bool:
+    """Does the pipeline's name say which weights it has? Facelab's own names do, and those with a hash."""
+    from facelab.detect import DETECTORS
+    from facelab.embed import EMBEDDERS
+
+    detector, _, embedder = [*config.split("+"), "", ""][:3]
+    hashed = re.compile(r".*-([0-9a-f]{8}|[0-9a-f]{16})")
+    return all(
+        name in known or hashed.fullmatch(name) is not None
+        for name, known in ((detector, DETECTORS), (embedder, EMBEDDERS))
+    )
 
 
 def fmr_at(config: str, threshold: float) -> FmrEstimate | None:
@@ -116,12 +168,14 @@ def fnmr_at(config: str, threshold: float) -> FnmrEstimate | None:
 def _estimate(config: str, threshold: float, kind: str, result: type[Estimate]):
     if not 0 <= threshold <= 2:
         raise ValueError(f"threshold={threshold}: a cosine distance lies between 0 and 2.")
-    if config not in _table():
+    whole = _row(config)
+    if whole is None or kind not in whole:  # the user may have but one photo of each person
         return None
-    row = _table()[config][kind]
+    row = whole[kind]
     rates = np.array([row["errors"], row["low"], row["high"]], float)
     rates[0] /= row["pairs"]
-    return result(*(_between(threshold, rate) for rate in rates), row["pairs"], row["people"])
+    value, low, high = (_between(threshold, rate) for rate in rates)
+    return result(value, low, high, row["pairs"], row["people"], source=whole.get("source", "LFW"))
 
 
 def _between(threshold: float, rates: np.ndarray) -> float:
@@ -140,7 +194,7 @@ def threshold_for(config: str, fmr: float | None = None) -> float:
     fmr  the wanted false match rate, 1e-5 … 0.5; None takes the default, 1 in 1,000
 
     Raises FacelabError for a pipeline that was never measured (no other pipeline's threshold is lent to
-    it), and ValueError for a rate that the measurement cannot support.
+    it), or on too few pairs for this rate, and ValueError for a rate that LFW cannot support.
     """
     fmr = DEFAULT_FMR if fmr is None else fmr
     if not LOWEST_FMR <= fmr <= HIGHEST_FMR:
@@ -149,14 +203,36 @@ def threshold_for(config: str, fmr: float | None = None) -> float:
             "has too few people, and too many label errors, to say anything: measure on pairs of your own "
             "(fl.metrics.threshold_at_fmr)."
         )
-    if config not in _table():
+    whole = _row(config)
+    if whole is None:
         raise FacelabError(
-            f"The pipeline {config!r} has no calibrated threshold "
-            f"(these have one: {', '.join(_table()) or 'none'}). "
-            "Give threshold= yourself, or measure it on pairs of your own (fl.metrics.threshold_at_fmr)."
+            f"The pipeline {config!r} has no calibrated threshold (these have one: "
+            f"{', '.join(calibrated()) or 'none'}). Give threshold= yourself, or measure it on people of "
+            "your own, a folder with a sub-folder for each person: facelab calibrate PEOPLE/ --embedder FILE "
+            "keeps what it finds (in Python: fl.metrics.threshold_at_fmr)."
         )
-    row = _table()[config]["impostor"]
+    row = whole["impostor"]
+    if (floor := 3 / row["pairs"]) > fmr:
+        raise FacelabError(
+            f"The pipeline {config!r} was calibrated on {row['pairs']:,} pairs of different people "
+            f"({whole.get('source', 'LFW')}), which show no false match rate below {floor:.2g} (rule of "
+            f"three), and {fmr:g} was asked for. "
+            f"Give fmr={_rounded_up(floor):g} or threshold=, or calibrate with more people."
+        )
     rates = np.array(row["errors"]) / row["pairs"]
-    below = GRID[np.flatnonzero(rates <= fmr)[-1]]
-    candidates = np.round(below + np.arange(0, STEP, 0.001), 3).tolist()
+    low_enough = np.flatnonzero(rates <= fmr)
+    if not len(low_enough):
+        raise FacelabError(
+            f"The pipeline {config!r} finds more than {fmr:g} of the pairs of different people alike even at "
+            f"distance 0 ({whole.get('source', 'LFW')}): it tells these people apart too badly."
+        )
+    below = GRID[low_enough[-1]]
+    candidates = np.round(below + np.arange(0, STEP, 0.001), 3)
+    candidates = candidates[candidates <= 2].tolist()
     return max(distance for distance in candidates if _between(distance, rates) <= fmr)
+
+
+def _rounded_up(rate: float) -> float:
+    """To two digits, never below the rate itself."""
+    digits = 1 - int(np.floor(np.log10(rate)))
+    return float(round(np.ceil(rate * 10**digits) / 10**digits, digits))

@@ -49,9 +49,10 @@ SIDE = 112
 class Pipeline:
     """Photos in, faces and vectors out, in batches on one device.
 
-    detector    "yunet" or "mtcnn"; or a callable from photos to faces (`facelab.detect.own` says how)
-    embedder    "sface" (128-d) or "arcface" (512-d, `facelab weights get arcface`); or a callable from
-                crops to vectors (`facelab.embed.own` says how)
+    detector    "yunet" or "mtcnn"; or the path of RetinaFace's weights; or a callable from photos to faces
+                (`facelab.detect.own` says how)
+    embedder    "sface" (128-d) or "arcface" (512-d, `facelab weights get arcface`); or the path of a file of
+                weights (`facelab.embed.files`); or a callable from crops to vectors (`facelab.embed.own`)
     device      "auto" (the GPU where there is one), "cpu", "cuda"; `repr` says which it came to
     batch_size  photos for each pass through the detector
     mirror      average each vector with that of the mirrored crop: twice the time, a little more accurate
@@ -65,8 +66,8 @@ class Pipeline:
 
     def __init__(
         self,
-        detector: str | Callable = "yunet",
-        embedder: str | Callable = "sface",
+        detector: str | PathLike | Callable = "yunet",
+        embedder: str | PathLike | Callable = "sface",
         device: str | torch.device = "auto",
         batch_size: int = 64,
         *,
@@ -89,10 +90,10 @@ class Pipeline:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score={min_score}: a score lies between 0 and 1.")
         self.device = devices.choose(device)
-        self.half = self.device.type == "cuda" and not callable(embedder) if half is None else half
         options = {} if min_score is None else {"min_score": min_score}
         self.detector = load_detector(detector, self.device, **options)
-        self.embedder = load_embedder(embedder, self.device, half=self.half, path=weights)
+        self.embedder = load_embedder(embedder, self.device, half=half, path=weights)
+        self.half = self.embedder.dtype != torch.float32
         self.names = (self.detector.name, self.embedder.name)
         self.batch_size, self.mirror, self.crop, self.faces = batch_size, mirror, crop, faces
         self.workers = workers

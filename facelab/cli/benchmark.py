@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from facelab.cli.common import Detector, Embedder, JsonOption, print_json
+from facelab.cli.common import JsonOption, detector_option, embedder_option, pipeline, print_json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,11 +34,9 @@ def run(
     photos: Annotated[
         bool, typer.Option("--photos", help="From LFW's photos, end to end; minutes instead of seconds.")
     ] = False,
-    detector: Annotated[
-        Detector | None, typer.Option(help="What finds the faces; asks for --photos.")
-    ] = None,
+    detector: Annotated[str | None, detector_option("What finds the faces; asks for --photos.")] = None,
     embedder: Annotated[
-        Embedder | None, typer.Option(help="What turns a face into a vector; asks for --photos.")
+        str | None, embedder_option("What turns a face into a vector; asks for --photos.")
     ] = None,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Average with the mirrored face; asks for --photos.")
@@ -59,11 +57,11 @@ def run(
     learn = LEARNT_ON.get(protocol.value)
     if photos or mirror or any(option is not None for option in (detector, embedder, device, limit)):
         from facelab.datasets import lfw
-        from facelab.pipeline import Pipeline
 
         lfw()  # before the weights are loaded: without photos there is no point
-        names = (detector or Detector.yunet).value, (embedder or Embedder.sface).value
-        pipe = Pipeline(*names, device or "auto", mirror=mirror, faces="central")
+        pipe = pipeline(
+            detector or "yunet", embedder or "sface", device or "auto", mirror=mirror, faces="central"
+        )
         typer.echo(repr(pipe), err=True)
         scored, learnt = (name and scored_photos(name, pipe, limit=limit) for name in (protocol.value, learn))
     else:

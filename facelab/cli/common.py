@@ -4,7 +4,9 @@ import errno
 import json
 import sys
 import traceback
-from enum import StrEnum
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -44,23 +46,57 @@ class Errors(typer.core.TyperGroup):
             raise typer.Exit(2) from error
 
 
-class Detector(StrEnum):
-    yunet = "yunet"
-    mtcnn = "mtcnn"
+def _name_or_file(*names: str) -> Callable[[str], str]:
+    """A parser for an option that takes one of facelab's own networks, or a file of weights."""
+
+    def parse(text: str) -> str:
+        from facelab.user_weights import SUFFIXES, is_path
+
+        if text in names or is_path(text):
+            return text
+        raise typer.BadParameter(
+            f"{text!r} is neither {' nor '.join(names)}, nor the path of a file of weights "
+            f"({', '.join(SUFFIXES)})."
+        )
+
+    return parse
 
 
-class Embedder(StrEnum):
-    sface = "sface"
-    arcface = "arcface"
+def detector_option(help: str) -> Any:
+    return typer.Option(parser=_name_or_file("yunet", "mtcnn"), metavar="yunet|mtcnn|FILE", help=help)
 
 
-DetectorOption = Annotated[Detector, typer.Option(help="What finds the faces.")]
-EmbedderOption = Annotated[Embedder, typer.Option(help="What turns a face into a vector.")]
+def embedder_option(help: str) -> Any:
+    return typer.Option(parser=_name_or_file("sface", "arcface"), metavar="sface|arcface|FILE", help=help)
+
+
+DetectorOption = Annotated[str, detector_option("What finds the faces; a file: RetinaFace's weights.")]
+EmbedderOption = Annotated[
+    str, embedder_option("What turns a face into a vector; a file: weights of your own, or ONNX.")
+]
 DeviceOption = Annotated[str, typer.Option(help="auto (the GPU where there is one), cpu, cuda.")]
 MirrorOption = Annotated[
     bool, typer.Option("--mirror", help="Average with the mirrored face: slower, a little better.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@contextmanager
+def notes_on_stderr() -> Iterator[None]:
+    """What would be a warning in Python is a note on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        typer.echo(f"note: {warning.message}", err=True)
+
+
+def pipeline(detector: str, embedder: str, device: str, *arguments: Any, **options: Any) -> Any:
+    """The pipeline that a command asks for; a first use of a file is noted on standard error."""
+    from facelab.pipeline import Pipeline
+
+    with notes_on_stderr():
+        return Pipeline(detector, embedder, device, *arguments, **options)
 
 
 def print_json(answer: Any) -> None:

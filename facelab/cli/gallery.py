@@ -1,16 +1,23 @@
 """`facelab gallery …`: people in a file, and who of them somebody is."""
 
 import json
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from facelab.cli.common import Detector, DeviceOption, Embedder, JsonOption, MirrorOption, print_json, table
+from facelab.cli.common import (
+    DeviceOption,
+    JsonOption,
+    MirrorOption,
+    detector_option,
+    embedder_option,
+    notes_on_stderr,
+    pipeline,
+    print_json,
+    table,
+)
 from facelab.errors import FacelabError
 
 app = typer.Typer(no_args_is_help=True, help="People in a file, and who of them somebody is.")
@@ -39,8 +46,8 @@ def enroll(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Kept with the name; may be given often.")
     ] = None,
     face: FaceOption = None,
-    detector: Annotated[Detector | None, typer.Option(help="Of a new gallery: what finds faces.")] = None,
-    embedder: Annotated[Embedder | None, typer.Option(help="Of a new gallery: what makes vectors.")] = None,
+    detector: Annotated[str | None, detector_option("Of a new gallery: what finds faces.")] = None,
+    embedder: Annotated[str | None, embedder_option("Of a new gallery: what makes vectors.")] = None,
     mirror: MirrorOption = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -48,7 +55,6 @@ def enroll(
     """Enrol somebody with one or more photos, or many people at once. Makes the gallery if there is none."""
     from facelab.gallery import Gallery
     from facelab.gallery.answers import shown
-    from facelab.pipeline import Pipeline
 
     several = folder or templates
     if [bool(photos), folder is not None, templates is not None].count(True) != 1 or (several and name):
@@ -58,8 +64,8 @@ def enroll(
     pairs = _metadata(meta or [])
     pipe = None
     if detector or embedder or mirror:
-        pipe = Pipeline(detector or Detector.yunet, embedder or Embedder.sface, device, mirror=mirror)
-    with _notes(), Gallery(file, pipeline=pipe, device=device) as gallery:
+        pipe = pipeline(detector or "yunet", embedder or "sface", device, mirror=mirror)
+    with notes_on_stderr(), Gallery(file, pipeline=pipe, device=device) as gallery:
         if several is None:
             person = gallery.enroll(name, photos, face=face, **pairs)
             _say({"id": person, "name": name}, f"{file}: {shown(name)} is enrolled as id {person}.", as_json)
@@ -191,9 +197,7 @@ def export(
 def import_people(
     file: FileArgument,
     source: Annotated[Path, typer.Argument(help="An HDF5 file in the slides' layout.")],
-    embedder: Annotated[
-        Embedder | None, typer.Option(help="Of a new gallery: what made the vectors.")
-    ] = None,
+    embedder: Annotated[str | None, embedder_option("Of a new gallery: what made the vectors.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Enrol everybody of a file in the slides' layout. Makes the gallery if there is none."""
@@ -201,19 +205,10 @@ def import_people(
 
     if not source.is_file():
         raise FacelabError(f"{source}: there is no such file.")
-    with Gallery(file, embedder=embedder and embedder.value, device="cpu") as gallery:
+    pipe = pipeline("yunet", embedder, "cpu") if embedder else None
+    with Gallery(file, pipeline=pipe, device="cpu") as gallery:
         ids = gallery.import_slides(source)
     _say({"ids": ids}, f"{file}: {len(ids)} people enrolled.", as_json)
-
-
-@contextmanager
-def _notes() -> Iterator[None]:
-    """What would be a warning in Python is a note on standard error."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        typer.echo(f"note: {warning.message}", err=True)
 
 
 def _say(answer: dict[str, Any], text: str, as_json: bool) -> None:

@@ -7,13 +7,12 @@ import typer
 
 from facelab.calibration import HIGHEST_FMR, LOWEST_FMR
 from facelab.cli.common import (
-    Detector,
     DetectorOption,
     DeviceOption,
-    Embedder,
     EmbedderOption,
     JsonOption,
     MirrorOption,
+    pipeline,
     print_json,
 )
 from facelab.errors import FacelabError
@@ -32,18 +31,16 @@ def verify(
     face: Annotated[
         int | None, typer.Option(min=0, help="Which face of each photo, 0 being the largest.")
     ] = None,
-    detector: DetectorOption = Detector.yunet,
-    embedder: EmbedderOption = Embedder.sface,
+    detector: DetectorOption = "yunet",
+    embedder: EmbedderOption = "sface",
     mirror: MirrorOption = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Do two photos show the same person? Exit status 0: the same; 1: different people; 2: cannot say."""
-    from facelab.pipeline import Pipeline
-
     if threshold is not None and fmr is not None:
         raise FacelabError("--threshold and --fmr both fix the threshold: give one of them.")
-    pipe = Pipeline(detector.value, embedder.value, device, mirror=mirror)
+    pipe = pipeline(detector, embedder, device, mirror=mirror)
     r = pipe.verify(a, b, threshold=threshold, fmr=fmr, face=face)
     if as_json:
         answer = {
@@ -64,8 +61,8 @@ def verify(
 def embed(
     folder: Annotated[Path, typer.Argument(help="A folder of photos; those in its sub-folders count.")],
     out: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
-    detector: DetectorOption = Detector.yunet,
-    embedder: EmbedderOption = Embedder.sface,
+    detector: DetectorOption = "yunet",
+    embedder: EmbedderOption = "sface",
     mirror: MirrorOption = False,
     device: DeviceOption = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Photos at a time.")] = 64,
@@ -73,13 +70,12 @@ def embed(
 ) -> None:
     """Find and embed every face in a folder of photos. A bad photo is reported and stops nothing."""
     from facelab.embeddings_file import write
-    from facelab.pipeline import Pipeline
 
     if out.is_dir():
         raise FacelabError(f"{out}: is a folder. Give the name of the file to write.")
     if out.exists() and not force:
         raise FacelabError(f"{out}: is there already. Give another name, or --force to write over it.")
-    pipe = Pipeline(detector.value, embedder.value, device, batch_size, mirror=mirror)
+    pipe = pipeline(detector, embedder, device, batch_size, mirror=mirror)
     results = pipe(folder)
     typer.echo(repr(pipe), err=True)
     written = write(results, out, pipe)

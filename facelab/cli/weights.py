@@ -40,3 +40,16 @@ def get(
     from facelab import weights
 
     typer.echo(weights.get(name, from_file=source, sha256=sha256, trust_first=trust_first))
+
+
+@app.command("trust")
+def trust(
+    file: Annotated[Path, typer.Argument(help="A file of weights of your own that has changed.")],
+) -> None:
+    """Hold this path to the file that lies there now. Files of your own are pinned on their first use."""
+    from facelab import kept, user_weights
+
+    before, now = user_weights.trust(file)
+    if before not in (None, now):
+        typer.echo(f"{file}: SHA-256 before {before}")
+    typer.echo(f"{file}: SHA-256 {now}, pinned in {kept.place(user_weights.PINS)}")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor, nn
 
-from facelab.embed.loading import load_by_name
+from facelab.loading import load_by_name
 
 STAGES = [
     # channels, units                height and width after the stage

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from facelab.embed.fast import accelerate
 from facelab.errors import FacelabError
+from facelab.user_weights import UserFile
 
 SIDE = 112
 """Width and height of the crops, pixels."""
@@ -21,7 +22,12 @@ class Embedder:
     """Crops in, unit vectors out. Safe to call from several threads at once.
 
     name, dim, device; dtype is what the network computes in.
+    file      of weights that the user brought: path and SHA-256 (`facelab.user_weights`); else None
+    provider  what onnxruntime computes with, where it does; else None
     """
+
+    file: UserFile | None = None
+    provider: str | None = None
 
     def __init__(self, name: str, dim: int, net: nn.Module, device: torch.device, half: bool = False):
         self.name, self.dim, self.device = name, dim, device
@@ -31,7 +37,10 @@ class Embedder:
         self._net = accelerate(net, device, self.dtype)
 
     def __repr__(self) -> str:
-        return f"Embedder({self.name}, {self.dim} dimensions, {self.device}, {self.dtype})"
+        parts = [self.name, f"{self.dim} dimensions", str(self.device), self.provider or str(self.dtype)]
+        if self.file is not None:
+            parts.append(f"{self.file.path} with SHA-256 {self.file.sha256}")
+        return f"Embedder({', '.join(parts)})"
 
     def __call__(self, crops: Tensor, mirror: bool = False) -> Tensor:
         """(N, 112, 112, 3) uint8 RGB on this embedder's device → (N, dim) float32, unit norm.
@@ -62,9 +71,10 @@ class Embedder:
         the two, the one the network is surer of, counts for more.
         """
         self._check(crops)
+        if len(crops) == 0:  # a photo without a face: no network need cope with an empty batch
+            return torch.zeros((0, self.dim), device=self.device)
         with torch.inference_mode():
-            parts = [self._group(group, mirror) for group in crops.contiguous().split(self.group)]
-        return torch.cat(parts) if len(crops) else torch.zeros((0, self.dim), device=self.device)
+            return torch.cat([self._group(group, mirror) for group in crops.contiguous().split(self.group)])
 
     def _group(self, crops: Tensor, mirror: bool) -> Tensor:
         both = (

@@ -43,7 +43,10 @@ def accelerate(net: nn.Module, device: torch.device, dtype: torch.dtype = torch.
 
 def _affine(norm: nn.BatchNorm2d | nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
     """A batch norm in use as x · scale + shift, (C,) each, in float64."""
-    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    scale = (norm.running_var.double() + norm.eps).rsqrt()
+    if not norm.affine:
+        return scale, -norm.running_mean.double() * scale
+    scale = scale * norm.weight.double()
     return scale, norm.bias.double() - norm.running_mean.double() * scale
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facelab.embed.loading import load_by_name
+from facelab.loading import load_by_name
 
 PAIRS = [
     # channels in, out, stride of the depthwise convolution          height and width after it

@@ -43,7 +43,7 @@ class FpirEstimate(Estimate):
         templates = f"{self.templates:,} template" + "s" * (self.templates != 1)
         return (
             f"at most {self.value:.2g}, 95 % interval {self.low:.2g} to {self.high:.2g}, with "
-            f"{templates}; from LFW, {self.pairs:,} pairs of {self.people:,} people"
+            f"{templates}; from {self.source}, {self.pairs:,} pairs of {self.people:,} people"
         )
 
 
@@ -57,7 +57,7 @@ def fpir_at(config: str, threshold: float, templates: int) -> FpirEstimate | Non
     if fmr is None:
         return None
     value, low, high = (1 - (1 - rate) ** templates for rate in (fmr.value, fmr.low, fmr.high))
-    return FpirEstimate(value, low, high, fmr.pairs, fmr.people, templates)
+    return FpirEstimate(value, low, high, fmr.pairs, fmr.people, templates, source=fmr.source)
 
 
 def threshold_for(config: str, templates: int, fpir: float) -> tuple[float, str | None]:

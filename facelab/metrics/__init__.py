@@ -9,7 +9,7 @@ when score ≥ threshold. Rates go by the names of ISO/IEC 19795-1; the slides' 
 Everything is numpy, float64, and raises ValueError for NaN, unequal lengths, or a class that is missing.
 """
 
-from facelab.metrics.calibrate import Calibration, Measured, Setting, calibrate
+from facelab.metrics.calibrate import FMRS, Calibration, Measured, Setting, calibrate
 from facelab.metrics.folds import FoldAccuracy, best_threshold, k_fold_accuracy
 from facelab.metrics.identification import cmc, fnir_at_fpir, tpir_tnir
 from facelab.metrics.intervals import (
@@ -38,6 +38,7 @@ from facelab.metrics.verification import (
 )
 
 __all__ = [
+    "FMRS",
     "Calibration",
     "Det",
     "FoldAccuracy",

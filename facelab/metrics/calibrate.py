@@ -25,6 +25,9 @@ from facelab.metrics.intervals import clopper_pearson, rule_of_three
 STEP = 1e-4
 """Thresholds are multiples of this, so that a printed one is the one that was measured."""
 
+FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+"""The wanted rates, where nobody says others."""
+
 MOST_PHOTOS = 20_000
 """200 million pairs, 800 MB of scores."""
 
@@ -95,7 +98,7 @@ class Calibration:
 def calibrate(
     vectors: np.ndarray,
     identity: np.ndarray,
-    fmrs: Sequence[float] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5),
+    fmrs: Sequence[float] = FMRS,
     *,
     genuine: tuple[np.ndarray, np.ndarray] | None = None,
     resamples: int = 500,
@@ -132,7 +135,7 @@ def calibrate(
     loosest = min((threshold for threshold in chosen if threshold is not None), default=np.inf)
     near = _accepted(vectors, who, loosest)
     if genuine is None:
-        genuine = _genuine(vectors, who)
+        genuine = genuine_scores(vectors, who)
     else:
         genuine = np.asarray(genuine[0]), np.unique(genuine[1], return_inverse=True)[1]
     people = _Resampled(who, resamples, seed)
@@ -183,7 +186,7 @@ def _accepted(vectors: np.ndarray, who: np.ndarray, threshold: float):
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
-def _genuine(vectors: np.ndarray, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def genuine_scores(vectors: np.ndarray, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scores of all pairs of one person, and whose they are."""
     scores, whose = [np.zeros(0, np.float32)], [np.zeros(0, int)]
     for person in np.flatnonzero(np.bincount(who) > 1):

@@ -31,7 +31,7 @@ def load_by_name(
         raise WeightsError(
             f"the weights {what!r} are another network's: "
             + "; ".join(
-                f"{len(found)} tensors {problem}, the first is {found[0]}"
+                f"{len(found)} tensors {problem}, the first is {' then '.join(found[:3])}"
                 for problem, found in (("missing", missing), ("too many", unknown))
                 if found
             )
