@@ -21,8 +21,6 @@ table of contents and numbers, and ONNX a graph that onnxruntime runs.
 
 import hashlib
 import io
-import json
-import math
 import os
 import pickle
 import re
@@ -207,39 +205,13 @@ def _why_not(content: bytes, error: Exception) -> str:
     return "damaged, cut short, or no file of weights. Fetch it again."
 
 
-_DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-
-
 def _safetensors(file: UserFile) -> dict[str, Tensor]:
-    """Eight bytes with the length of the table of contents, the table in JSON, then the numbers
-    (little-endian); the table says of each tensor its type, shape, and from which byte to which it lies."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
     try:
-        length = int.from_bytes(file.content[:8], "little")
-        table = json.loads(file.content[8 : 8 + length])
-        numbers = bytearray(file.content[8 + length :])  # a copy, which torch may write to
-        tensors = {}
-        for name, about in table.items():
-            if name == "__metadata__":
-                continue
-            begin, end = about["data_offsets"]
-            dtype, shape = _DTYPES[about["dtype"]], about["shape"]
-            if not 0 <= begin <= end <= len(numbers) or end - begin != math.prod(shape) * dtype.itemsize:
-                raise ValueError(f"{name} does not lie within the file")
-            flat = torch.frombuffer(numbers, dtype=dtype, count=math.prod(shape), offset=begin)
-            tensors[name] = flat.reshape(shape)
-        return tensors
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        return load(file.content)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         why = _why_not(file.content, error)
         raise WeightsError(f"{file.path}: is not safetensors ({error}); it {why}") from error
 

@@ -80,11 +80,12 @@ def test_safetensors(tmp_path):
         "a.bias": {"dtype": "BF16", "shape": [2], "data_offsets": [24, 28]},
     }
     numbers = weight.numpy().tobytes() + bias.bfloat16().view(torch.int16).numpy().tobytes()
-    same(tensors(tmp_path / "f.safetensors", safetensors(table, numbers)))
-    with pytest.raises(WeightsError, match=r"a\.bias does not lie within the file.*cut short"):
+    found = tensors(tmp_path / "f.safetensors", safetensors(table, numbers))
+    same({name: found[name] for name in STATE})  # the file may have another order
+    with pytest.raises(WeightsError, match=r"not fully covered.*cut short"):
         tensors(tmp_path / "g.safetensors", safetensors(table, numbers[:-1]))
     table["a.weight"]["shape"] = [2, 4]
-    with pytest.raises(WeightsError, match=r"a\.weight does not lie"):
+    with pytest.raises(WeightsError, match="is not safetensors"):
         tensors(tmp_path / "h.safetensors", safetensors(table, numbers))
     table["a.weight"]["shape"] = [-2, -3]
     with pytest.raises(WeightsError, match="is not safetensors"):

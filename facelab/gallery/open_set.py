@@ -75,7 +75,9 @@ def threshold_for(config: str, templates: int, fpir: float) -> tuple[float, str 
     threshold = calibration.threshold_for(config, min(DEFAULT_FMR, max(LOWEST_FMR, fmr)))
     if fmr >= LOWEST_FMR:
         return threshold, None
-    reached = fpir_at(config, threshold, templates).value
+    estimate = fpir_at(config, threshold, templates)
+    assert estimate is not None, "a pipeline with a threshold was measured"
+    reached = estimate.value
     return threshold, (
         f"with {templates:,} templates an FPIR of {fpir:g} would need a false match rate of {fmr:.1g}, and "
         f"LFW supports none below {LOWEST_FMR:g}: at that rate's threshold up to {reached:.0%} of strangers "
