@@ -137,11 +137,12 @@ def pinned_hash(path: str | os.PathLike) -> str | None:
 
 
 def find(name: str) -> Path | None:
-    """The pinned file of a name such as `iresnet50-4be72a09c13fd586` (`UserFile.tag`), or None."""
+    """The pinned file of a name such as `iresnet50-4be72a09c13fd586` (`UserFile.tag`); None: none is left."""
     digits = name.rpartition("-")[2]
     if not re.fullmatch("[0-9a-f]{16}", digits):
         return None
-    return next((Path(path) for path, sha256 in kept.read(PINS).items() if sha256.startswith(digits)), None)
+    paths = (Path(path) for path, sha256 in kept.read(PINS).items() if sha256.startswith(digits))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def trust(path: str | os.PathLike) -> tuple[str | None, str]:
