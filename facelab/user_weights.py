@@ -26,6 +26,7 @@ import math
 import os
 import pickle
 import re
+import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -89,7 +90,8 @@ class UserFile:
         elif (pinned := pinned_hash(path)) not in (None, found):
             raise WeightsError(
                 f"{path}: is another file than when it was first used. SHA-256 then {pinned}, now {found}. "
-                f"If you changed it yourself and mean the new one, run: facelab weights trust {path}"
+                "If you changed it yourself and mean the new one, run: facelab weights trust "
+                f"{shlex.quote(str(path))}"
             )
         return cls(path, found, content, trusted=sha256 is not None)
 
@@ -110,7 +112,7 @@ class UserFile:
             if tensor.is_floating_point():  # the rest are counters, which no forward pass needs
                 if not bool(torch.isfinite(tensor).all()):
                     raise WeightsError(f"{self.path}: damaged, {name} holds NaN or infinity.")
-                arrays[name] = tensor.to(torch.float32).numpy()
+                arrays[name] = tensor.detach().to(torch.float32).numpy()
         if not arrays:
             raise WeightsError(f"{self.path}: holds no tensors of numbers.")
         return arrays
