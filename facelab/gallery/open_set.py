@@ -75,9 +75,10 @@ def threshold_for(config: str, templates: int, fpir: float) -> tuple[float, str 
     threshold = calibration.threshold_for(config, min(DEFAULT_FMR, max(LOWEST_FMR, fmr)))
     if fmr >= LOWEST_FMR:
         return threshold, None
-    reached = fpir_at(config, threshold, templates).value
+    reached = fpir_at(config, threshold, templates)
+    assert reached is not None  # without a calibration there was no threshold
     return threshold, (
         f"with {templates:,} templates an FPIR of {fpir:g} would need a false match rate of {fmr:.1g}, and "
-        f"LFW supports none below {LOWEST_FMR:g}: at that rate's threshold up to {reached:.0%} of strangers "
-        "get a name. Measure on strangers of your own (fl.metrics.fnir_at_fpir) and give threshold="
+        f"LFW supports none below {LOWEST_FMR:g}: at that rate's threshold up to {reached.value:.0%} of "
+        "strangers get a name. Measure on strangers of your own (fl.metrics.fnir_at_fpir) and give threshold="
     )
