@@ -24,6 +24,7 @@ import io
 import os
 import pickle
 import re
+import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -87,7 +88,8 @@ class UserFile:
         elif (pinned := pinned_hash(path)) not in (None, found):
             raise WeightsError(
                 f"{path}: is another file than when it was first used. SHA-256 then {pinned}, now {found}. "
-                f"If you changed it yourself and mean the new one, run: facelab weights trust {path}"
+                "If you changed it yourself and mean the new one, run: facelab weights trust "
+                f"{shlex.quote(str(path))}"
             )
         return cls(path, found, content, trusted=sha256 is not None)
 
@@ -108,7 +110,7 @@ class UserFile:
             if tensor.is_floating_point():  # the rest are counters, which no forward pass needs
                 if not bool(torch.isfinite(tensor).all()):
                     raise WeightsError(f"{self.path}: damaged, {name} holds NaN or infinity.")
-                arrays[name] = tensor.to(torch.float32).numpy()
+                arrays[name] = tensor.detach().to(torch.float32).numpy()
         if not arrays:
             raise WeightsError(f"{self.path}: holds no tensors of numbers.")
         return arrays
@@ -135,11 +137,12 @@ def pinned_hash(path: str | os.PathLike) -> str | None:
 
 
 def find(name: str) -> Path | None:
-    """The pinned file of a name such as `iresnet50-4be72a09c13fd586` (`UserFile.tag`), or None."""
+    """The pinned file of a name such as `iresnet50-4be72a09c13fd586` (`UserFile.tag`); None: none is left."""
     digits = name.rpartition("-")[2]
     if not re.fullmatch("[0-9a-f]{16}", digits):
         return None
-    return next((Path(path) for path, sha256 in kept.read(PINS).items() if sha256.startswith(digits)), None)
+    paths = (Path(path) for path, sha256 in kept.read(PINS).items() if sha256.startswith(digits))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def trust(path: str | os.PathLike) -> tuple[str | None, str]:

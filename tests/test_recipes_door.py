@@ -86,7 +86,10 @@ def test_the_name_in_a_gallery_finds_the_file_again(tmp_path, model):
         load("onnx-0123456789abcdef")
     with pytest.raises(ValueError, match="there is no detector"):
         load_detector("retinaface-0123456789abcdef")
-    write(model, normalises=True)
+    copy = model.rename(tmp_path / "copy.onnx")
+    load(copy)
+    assert load(embedder.name).file.path == copy.resolve(), "the first is gone, and the copy has its content"
+    write(copy, normalises=True)
     with pytest.raises(WeightsError, match="another file than when it was first used"):
         load(embedder.name)
 

@@ -60,6 +60,7 @@ def same(found, wanted=STATE):
         {"state_dict_backbone": STATE, "state_optimizer": {"lr": 0.1}},
         {f"module.{name}": tensor for name, tensor in STATE.items()},
         {"state_dict": {f"model.{n}": t for n, t in STATE.items()} | {"head.kernel": torch.ones(2)}},
+        {name: nn.Parameter(tensor) for name, tensor in STATE.items()},
         {name: tensor.half() for name, tensor in STATE.items()},
         {**STATE, "bn.num_batches_tracked": torch.tensor(3)},
     ],
