@@ -57,8 +57,9 @@ class Verification:
     same       distance ≤ threshold
     distance   cosine distance 1 − cos, in [0, 2]
     threshold  the largest distance that still counts as the same person
-    fmr        what that threshold is worth: how many pairs of different people in LFW it takes for the same
-               person, with its interval (FmrEstimate); None when the threshold was never calibrated
+    fmr        what that threshold is worth: how many pairs of different people in LFW (or in the user's own
+               photos, where those calibrated the pipeline) it takes for the same person, with its interval
+               (FmrEstimate); None when the threshold was never calibrated
     faces      the two faces that were compared
     crops      (2, 112, 112, 3) uint8, as the embedder saw them
     notes      what the reader should know: several faces in a photo, for one

@@ -77,6 +77,17 @@ def test_a_gallery_is_bound_to_the_files_content(tmp_path, model, other, astrona
         assert f"onnx-{mine.embedder.file.sha256[:16]}" in str(refused.value)
 
 
+def test_a_gallery_finds_its_file_again(tmp_path, model, astronaut):
+    path = tmp_path / "g.hdf"
+    with fl.Gallery(path, pipeline=fl.Pipeline(embedder=model, device="cpu"), device="cpu") as gallery:
+        pid = gallery.enroll("Eileen Collins", astronaut)
+    with fl.Gallery(path, device="cpu") as gallery:
+        assert gallery.identify(astronaut, threshold=0.1).id == pid
+    model.unlink()
+    with fl.Gallery(path, device="cpu") as gallery, pytest.raises(GalleryError, match="pipeline=Pipeline"):
+        gallery.identify(astronaut, threshold=0.1)
+
+
 def test_the_name_in_a_gallery_finds_the_file_again(tmp_path, model):
     embedder = load(model)
     assert load(embedder.name).file.path == model.resolve()

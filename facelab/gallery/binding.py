@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from facelab import user_weights
 from facelab.embed import EMBEDDERS
 from facelab.errors import GalleryError
 from facelab.gallery.store import HOW_TO_MAKE, WIDEST, About
@@ -42,10 +43,11 @@ def asked_for(pipeline: Pipeline | None, embedder: str | None, dimension: int | 
 
 def pipeline_of(about: About, path: Path, device: torch.device) -> Pipeline:
     """The pipeline that the gallery at `path` was made with. Raises GalleryError where there is none here."""
-    if about.embedder not in EMBEDDERS:
+    if about.embedder not in EMBEDDERS and user_weights.find(about.embedder) is None:
         raise GalleryError(
             f"{path}: holds vectors of {about.embedder!r}, which is none of facelab's embedders "
-            f"({', '.join(EMBEDDERS)}). Give vectors, not photos."
+            f"({', '.join(EMBEDDERS)}), nor a file of weights that was used here. Give "
+            "pipeline=Pipeline(embedder=…), or vectors instead of photos."
         )
     try:
         detector, crop, embedder, *mirror = about.config.split("+")
