@@ -367,3 +367,17 @@ def test_a_folder_of_lfw_photos_agrees_with_the_templates(lfw, lfw_study, tmp_pa
     assert len(joined.counts) == 5749
     assert len(joined.notes) == 3, "three of LFW's subjects are subjects here already"
     assert 0 < joined.rate(0.618).value < 0.01
+
+
+def test_the_worst_of_equal_phones_is_only_luck():
+    """With no real difference between phones, what is worst on one half is average on the other."""
+    shares = np.random.default_rng(1).random((158, 4000)) < 0.01
+    chosen, judged = lesson07.worst_phone(shares, splits=60)
+    assert chosen.min() > 0.0125
+    assert judged.mean() == pytest.approx(0.01, abs=1.5e-3)
+
+
+def test_a_phone_that_is_really_worst_stays_so():
+    shares = np.random.default_rng(1).random((20, 4000)) < np.where(np.arange(20) == 3, 0.2, 0.01)[:, None]
+    chosen, judged = lesson07.worst_phone(shares, splits=20)
+    assert judged.mean() == pytest.approx(chosen.mean(), rel=0.05)

@@ -2,10 +2,13 @@
 
 import importlib
 import io
+import itertools
 import json
+import re
 import shutil
 import subprocess
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,7 +163,7 @@ def test_umap_is_asked_for_only_on_request(three, monkeypatch):
     monkeypatch.setattr(embedding_map.importlib, "import_module", missing)
     three.projection = "t-SNE"
     assert asked == []
-    three.projection = "UMAP"
+    three.projection = "UMAP, seed 2"
     assert asked == ["umap"]
     assert three.projection == "t-SNE"
     assert "pip install umap-learn" in three.message
@@ -173,10 +176,26 @@ def test_umap_is_asked_for_only_on_request(three, monkeypatch):
             return vectors[:, :2]
 
     monkeypatch.setattr(importlib, "import_module", lambda name: types.SimpleNamespace(UMAP=Fake))
-    three.projection = "UMAP"
-    assert np.shape(three.maps["UMAP"]) == (36, 2)
-    assert three.message == ""
-    three.projection = "PCA"
+    three.projection = "UMAP, seed 2"
+    assert np.shape(three.maps["UMAP, seed 2"]) == (36, 2)
+    assert three.message == "Fitted just now, with seed 2."
+    for seed in (3, 4):  # "now" means now: each time it is chosen, with another seed
+        three.projection = "UMAP, fitted now"
+        assert three.message == f"Fitted just now, with seed {seed}."
+        three.projection = "PCA"
+
+
+def test_the_maps_that_came_along_are_of_these_very_vectors(templates, monkeypatch):
+    monkeypatch.setattr(importlib, "import_module", lambda name: pytest.fail("UMAP was fitted"))
+    whole = EmbeddingMap(templates)
+    one, two = (np.array(whole.maps[f"UMAP, seed {seed}"]) for seed in (1, 2))
+    assert one.shape == two.shape == (len(whole.rows), 2)
+    assert not np.allclose(one, two)
+    for points in (one, two):  # neighbours are kept …
+        away = np.linalg.norm(points[:, None] - points, axis=2) + 9 * np.eye(len(points))
+        person = np.array(whole.person)
+        assert (person[away.argmin(axis=1)] == person).all()
+    assert embedding_map.shipped(whole.rows[::-1]) == {}
 
 
 def test_maps_are_the_same_each_time_and_keep_neighbours(templates):
@@ -189,7 +208,22 @@ def test_maps_are_the_same_each_time_and_keep_neighbours(templates):
 
 
 def test_each_person_has_a_look_of_its_own():
-    assert len(set(LOOKS)) == len(LOOKS) == MOST
+    assert len({colour for colour, _ in LOOKS}) == len(LOOKS) == MOST
+    script = Path(embedding_map.__file__).with_suffix(".js").read_text("utf-8")
+    listed = script[script.index("const COLOURS") : script.index("const CIRCLE")]
+    assert re.findall(r"#[0-9A-Fa-f]{6}", listed) == [colour for colour, _ in LOOKS]
+
+
+def test_no_name_covers_another_in_the_stored_picture(templates):
+    whole = EmbeddingMap(templates)
+    for name, points in whole.maps.items():
+        labels = [
+            (x, y, 0.043 * len(who))
+            for (x, y), who in zip(whole._labels(np.array(points)), whole.people, strict=True)
+        ]
+        for one, two in itertools.combinations(labels, 2):
+            covers = abs(one[0] - two[0]) < (one[2] + two[2]) / 2 and abs(one[1] - two[1]) < 0.129
+            assert not covers, name
 
 
 def test_the_stored_picture_and_its_caption(three):

@@ -4,6 +4,7 @@ scikit-learn's handwritten digits, 8 × 8 pixels. A network learns from some cla
 images of the learnt ones, are kept back. `facelab.training` trains; here is only what looks on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -124,6 +125,52 @@ def after_learning(count: int, seed: int, dim: int = 16) -> float:
     classes = np.random.default_rng(seed).permutation(8)[:count]
     part = digits(unseen=(8, 9), classes=tuple(classes.tolist()))
     return both(learn("softmax", part, dim, seed).embeddings, part)[1]
+
+
+# ---- the price of two dimensions, and that of training ---------------------------------------------------
+
+
+def pca(data: Digits, dim: int) -> np.ndarray:
+    """All images on the `dim` principal axes of those to learn from: (N, dim)."""
+    learn = data.images[data.learn]
+    axes = np.linalg.svd(learn - learn.mean(0), full_matrices=False)[2][:dim]
+    return (data.images - learn.mean(0)) @ axes.T
+
+
+def untrained(data: Digits, dim: int, seed: int) -> np.ndarray:
+    """What the network makes of the images before it has learnt anything: (N, dim)."""
+    with training.seeded(seed):
+        net = training.toy_net(64, dim)
+    return training.embeddings_of(net, data.images).cpu().numpy()
+
+
+def controls(data: Digits, seeds: Iterable[int]) -> list[dict]:
+    """`two_way` on the classes never learnt, in 2 and in 16 dimensions: rows for a plot, one for each seed.
+
+    The network that learnt from a seed begins where the untrained one of that seed stands, so that the two
+    may be compared seed by seed.
+    """
+    rows = []
+    for dim in (2, 16):
+        spaces = {"PCA": [(0, pca(data, dim))]}
+        spaces["untrained network"] = [(seed, untrained(data, dim, seed)) for seed in seeds]
+        spaces["trained (softmax)"] = [(seed, learn("softmax", data, dim, seed).embeddings) for seed in seeds]
+        rows += [
+            {"space": space, "dimensions": dim, "seed": seed, "share": both(vectors, data)[1]}
+            for space, some in spaces.items()
+            for seed, vectors in some
+        ]
+    return rows
+
+
+# ---- what a map keeps --------------------------------------------------------------------------------------
+
+
+def gaps(points: np.ndarray, who: np.ndarray) -> np.ndarray:
+    """The distances between the people's mean points on a map, each pair of people once: (P·(P−1)/2,)."""
+    means = np.stack([points[who == one].mean(0) for one in np.unique(who)])
+    i, j = np.triu_indices(len(means), 1)
+    return np.linalg.norm(means[i] - means[j], axis=1)
 
 
 # ---- weighted χ² -----------------------------------------------------------------------------------------

@@ -313,6 +313,23 @@ def overlap(genuine: np.ndarray, impostor: np.ndarray) -> float:
     return float(1 - (tar - far).max())
 
 
+def worst_phone(shares: np.ndarray, splits: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Chosen on one half of the strangers, judged on the other, again and again.
+
+    shares  (K, S): the share of each stranger's photos that opens each phone
+
+    Returns (splits,) rates of the phone that was worst on the first half: on that half, and on the other.
+    """
+    random, chosen, judged = np.random.default_rng(seed), [], []
+    for _ in range(splits):
+        first, second = np.array_split(random.permutation(shares.shape[1]), 2)
+        rates = shares[:, first].mean(axis=1)
+        worst = int(np.argmax(rates))
+        chosen.append(rates[worst])
+        judged.append(shares[worst, second].mean())
+    return np.array(chosen), np.array(judged)
+
+
 # ---- where the vectors come from ---------------------------------------------------------------------------
 
 

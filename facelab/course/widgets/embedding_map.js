@@ -6,7 +6,7 @@ export const MOST = 12;
 
 const COLOURS = [
   "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9",
-  "#000000", "#8C6D1F", "#0072B2", "#E69F00", "#009E73", "#D55E00",
+  "#000000", "#8C6D1F", "#882255", "#999999", "#332288", "#44AA99",
 ];
 const CIRCLE = "M-6,0 a6,6 0 1,0 12,0 a6,6 0 1,0 -12,0 z";
 const SQUARE = "M-5.5,-5.5 h11 v11 h-11 z";
@@ -150,8 +150,8 @@ function render({ model, el }) {
   const readout = html("output", "", radiusLabel);
   const projection = html("select", "", label("map", row));
   projection.setAttribute("aria-label", "map");
-  for (const name of ["PCA", "t-SNE", "UMAP"]) {
-    html("option", name === "UMAP" ? "UMAP (slow)" : name, projection).value = name;
+  for (const name of ["PCA", "t-SNE", "UMAP, seed 1", "UMAP, seed 2", "UMAP, fitted now"]) {
+    html("option", name === "UMAP, fitted now" ? "UMAP, fitted now (slow)" : name, projection).value = name;
   }
 
   const views = html("div", "", root);

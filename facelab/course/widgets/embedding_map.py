@@ -9,7 +9,9 @@ The arithmetic runs in the browser (embedding_map.js); `nearest`, `inside` and `
 Python, for cells that drive the widget and for the stored picture. A test compares them.
 """
 
+import hashlib
 import importlib
+import json
 import math
 from pathlib import Path
 
@@ -41,13 +43,16 @@ MOST = 12  # people on one map: the colours and shapes that can be told apart
 CHOICES = 48  # people to choose from: those with the most photos, and whoever is shown
 LOOKS = tuple(
     zip(
-        (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK, "#8C6D1F", BLUE, ORANGE, GREEN, RED),
+        (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK, "#8C6D1F", "#882255", "#999999", "#332288", "#44AA99"),
         ("o", "s", "^", "D", "v", "P", "X", "p", "D", "v", "X", "o"),
         strict=True,
     )
 )
 """Colour and matplotlib's marker of each person in turn; embedding_map.js draws the same."""
-PROJECTIONS = ("PCA", "t-SNE", "UMAP")
+PROJECTIONS = ("PCA", "t-SNE", "UMAP, seed 1", "UMAP, seed 2", "UMAP, fitted now")
+SHIPPED = Path(__file__).with_name("umap_maps.json")
+"""Two of UMAP's maps of PEOPLE, made by data/make_umap_maps.py: a first fit takes some ten seconds, in every
+kernel."""
 
 
 # ---- the arithmetic, twins of those in embedding_map.js ----------------------------------------------------
@@ -105,8 +110,11 @@ class NoUmap(Exception):
     """umap-learn is not installed."""
 
 
-def flatten(vectors: np.ndarray, projection: str) -> np.ndarray:
-    """(N, D) → (N, 2), fitted into −1 … 1. On one thread: t-SNE with two is slower where another runs."""
+def flatten(vectors: np.ndarray, projection: str, seed: int = 0) -> np.ndarray:
+    """(N, D) → (N, 2), fitted into −1 … 1. On one thread: t-SNE with two is slower where another runs.
+
+    seed  UMAP's; PCA has none, and t-SNE starts from PCA
+    """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
@@ -125,9 +133,19 @@ def flatten(vectors: np.ndarray, projection: str) -> np.ndarray:
                 umap = importlib.import_module("umap")
             except ModuleNotFoundError as error:
                 raise NoUmap from error
-            flat = umap.UMAP(metric="cosine", random_state=0, n_jobs=1).fit_transform(vectors)
+            flat = umap.UMAP(metric="cosine", random_state=seed, n_jobs=1).fit_transform(vectors)
     low, high = flat.min(axis=0), flat.max(axis=0)
     return (flat - (low + high) / 2) * (1.84 / float((high - low).max()))
+
+
+def shipped(rows: np.ndarray) -> dict[str, list]:
+    """UMAP's maps that came with the course, if they are of these very vectors; else none."""
+    made = json.loads(SHIPPED.read_text("utf-8"))
+    return made["maps"] if made["sha256"] == digest(rows) else {}
+
+
+def digest(rows: np.ndarray) -> str:
+    return hashlib.sha256(rows.astype("<f4").tobytes()).hexdigest()
 
 
 # ---- the widget --------------------------------------------------------------------------------------------
@@ -160,7 +178,7 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
     error = traitlets.Unicode(None, allow_none=True).tag(sync=True)
 
     def __init__(self, templates: Templates, people=PEOPLE, photos: int = 30, radius: float = 0.6):
-        self.templates, self.photos = templates, photos
+        self.templates, self.photos, self.fits = templates, photos, 2  # fits: UMAP's seeds so far
         most = sorted(templates.names, key=lambda person: (-templates.counts[person], person))[:CHOICES]
         names = sorted({templates.names[person] for person in most} | set(people))
         self._show(list(people))
@@ -180,8 +198,9 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
             "number": [photo + 1 for block in blocks for photo in range(len(block))],
         }
 
-    def _flat(self, projections=PROJECTIONS[:2]) -> dict:
-        return {name: np.round(flatten(self.rows, name), 4).tolist() for name in projections}
+    def _flat(self) -> dict:
+        quick = {name: np.round(flatten(self.rows, name), 4).tolist() for name in PROJECTIONS[:2]}
+        return quick | shipped(self.rows)
 
     @traitlets.validate("people")
     def _some_people(self, proposal):
@@ -196,18 +215,22 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
             self.set_trait("chosen", 0)
             for name, values in self._columns.items():
                 self.set_trait(name, values)
-            self.projection = "t-SNE" if self.projection == "UMAP" else self.projection
+            self.projection = "t-SNE" if self.projection.startswith("UMAP") else self.projection
             self.maps = self._flat()
             self.message = ""
 
     def _other_projection(self, change) -> None:
         """UMAP is fitted only when somebody asks for it: the first time costs some 10 s."""
-        if change["new"] in self.maps:
+        name = change["new"]
+        if name in self.maps and name != PROJECTIONS[-1]:
             return
-        self.message = "UMAP is being fitted: some ten seconds the first time …"
+        self.fits += name == PROJECTIONS[-1]
+        seed = self.fits if name == PROJECTIONS[-1] else int(name[-1])
+        self.message = f"UMAP is being fitted with seed {seed}: some ten seconds the first time …"
         try:
-            self.maps = self.maps | self._flat([change["new"]])
-            self.message = ""
+            flat = np.round(flatten(self.rows, name, seed), 4).tolist()
+            self.maps = self.maps | {name: flat}
+            self.message = f"Fitted just now, with seed {seed}."
         except NoUmap:
             self.projection = change["old"]
             self.message = (
@@ -266,13 +289,9 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
                 axes.plot(*points[self.chosen], "o", ms=17, mfc="none", mec=BLACK, mew=2.5)
                 axes.set(aspect="equal", xticks=[], yticks=[])
                 axes.set_axis_off()
-            for who, name in enumerate(self.people):
-                x, y = (
-                    np.median(spots[0][person == who][:, 0]),
-                    np.quantile(spots[0][person == who][:, 1], 0.9),
-                )
+            for who, ((x, y), name) in enumerate(zip(self._labels(spots[0]), self.people, strict=True)):
                 box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1}
-                left.text(x, y + 0.05, plain(name), ha="center", va="bottom", fontsize=12, bbox=box)
+                left.text(x, y, plain(name), ha="center", va="bottom", fontsize=12, bbox=box)
                 angle = np.pi / 2 - 2 * np.pi * (who + 0.5) / len(self.people)
                 side = "center" if abs(np.cos(angle)) < 0.35 else "left" if np.cos(angle) > 0 else "right"
                 x, y = 1.06 * LIMIT * np.array([np.cos(angle), np.sin(angle)])
@@ -281,9 +300,27 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
                 right.add_patch(Circle((0, 0), reach, fill=False, ec="#BBBBBB", lw=1))
                 right.text(0, -reach, f"{reach:g}", ha="center", va="top", fontsize=12, color="#555555")
             right.add_patch(Circle((0, 0), self.radius, fill=False, ec=BLACK, lw=2.5))
-            left.set_title(f"map: {self.projection}")
+            left.set_title(f"map: {self.projection}", loc="left")
             right.set_title("true distances from the chosen face")
         return picture.png()
+
+    def _labels(self, points: np.ndarray) -> list[tuple[float, float]]:
+        """Where each name goes on the map: above its people or below them, where it covers no other name."""
+        person, placed = np.array(self.person), []
+        for who, name in enumerate(self.people):
+            own = points[person == who]
+            x, wide = float(np.median(own[:, 0])), 0.043 * len(name)
+            above, below = (
+                float(np.quantile(own[:, 1], 0.9)) + 0.05,
+                float(np.quantile(own[:, 1], 0.1)) - 0.16,
+            )
+
+            def free(y, x=x, wide=wide):
+                return all(abs(x - ox) >= (wide + ow) / 2 or abs(y - oy) >= 0.13 for ox, oy, ow in placed)
+
+            steps = [y + way * 0.13 * step for step in range(20) for y, way in ((above, 1), (below, -1))]
+            placed.append((x, next(filter(free, steps)), wide))
+        return [(x, y) for x, y, _ in placed]
 
     def still_caption(self) -> str:
         return f"*{self.title}: live in JupyterLab once this cell has run. Here: {self.words()}.*"
