@@ -259,8 +259,9 @@ far = sorted(subjects, key=lambda k: -study.genuine(k).max())[:5]
 # %%
 whose = [names[k] for k in far for _ in study.genuine(k)]
 table = pd.DataFrame({"distance": np.concatenate([study.genuine(k) for k in far]), "person": whose})
+own_axes = {"rug": True, "facet_kws": {"sharey": False}}
 with plt.rc_context({"figure.constrained_layout.use": False}):
-    grid = sns.displot(table, x="distance", col="person", bins=16, rug=True, height=2.9, aspect=0.85)
+    grid = sns.displot(table, x="distance", col="person", bins=16, height=2.9, aspect=0.85, **own_axes)
 grid.set_titles("{col_name}").refline(x=threshold, color="black", linestyle="--")
 
 # %%
@@ -423,7 +424,7 @@ with plt.rc_context({"figure.constrained_layout.use": False}):
         grid.figure.suptitle(title, y=1.03)
 
 # %% [markdown]
-# **Surprise: hardly any structure.** Small clumps among the people, none among the directions. A good network
+# **Surprise: hardly any structure.** One can hardly tell the two tables apart. A good network
 # spreads people over its space almost as evenly as chance would; that is what its training rewards. What it
 # leaves is a *tail* of a few pairs, and that is where false matches live.
 #
@@ -581,7 +582,7 @@ for name, values in table.items():
 
 # %% [markdown]
 # **The winner's curse**: whoever is chosen for an extreme number looks less extreme the next time. Of the
-# excess of the worst phone over the average about half was luck. A maximum, a best threshold, a favourite
+# excess of the worst phone over the average more than half was luck. A maximum, a best threshold, a favourite
 # loss: what was chosen on data must be judged on other data. It will come back in lesson 08, with papers for
 # phones.
 #
