@@ -18,7 +18,7 @@ def main() -> None:
     maps = {}
     for seed in (1, 2):
         name = f"UMAP, seed {seed}"
-        maps[name] = np.round(embedding_map.flatten(rows, name, seed), 4).tolist()
+        maps[name] = embedding_map.flatten(rows, name, seed).astype(float).round(3).tolist()
     made = {"umap-learn": importlib.metadata.version("umap-learn"), "sha256": embedding_map.digest(rows)}
     embedding_map.SHIPPED.write_text(json.dumps({**made, "maps": maps}) + "\n", "utf-8")
 

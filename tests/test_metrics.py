@@ -399,3 +399,39 @@ def test_threshold_at_fmr_never_exceeds_the_rate(pairs, wanted):
     threshold = m.threshold_at_fmr(*pairs, wanted, few_pairs=True)
     assert m.fmr(*pairs, threshold) <= wanted + 1e-9
     assert 1 - m.fnmr(*pairs, threshold) == pytest.approx(m.tar_at_far(*pairs, wanted))
+
+
+def test_mcnemar_is_the_sign_test_of_the_pairs_that_differ():
+    a = np.array([True] * 6 + [True] * 50 + [False] * 3)
+    b = np.array([False] * 6 + [True] * 50 + [False] * 3)
+    assert m.mcnemar(a, b) == m.mcnemar(b, a) == pytest.approx(2 / 2**6)
+    assert m.mcnemar(a, a) == 1
+    with pytest.raises(ValueError, match="one of each"):
+        m.mcnemar(a, b[:-1])
+
+
+def test_mcnemar_rejects_as_often_as_it_says():
+    """Two systems that are equally good: at the level of 5 % it must not call more than 5 % of them
+    different."""
+    rng = np.random.default_rng(0)
+    p = [m.mcnemar(rng.random(200) < 0.9, rng.random(200) < 0.9) for _ in range(3000)]
+    assert np.mean(np.array(p) < 0.05) < 0.055
+
+
+def test_the_interval_of_fnir_carries_the_threshold():
+    """On synthetic strangers and mates the 95 % interval must hold the true rate about 95 times in 100; the
+    one that takes the threshold as given does not."""
+    from scipy.stats import norm
+
+    truth = norm.cdf(norm.ppf(0.95), loc=3)  # mates are 3 higher than strangers
+    rng, held, held_given = np.random.default_rng(5), 0, 0
+    for seed in range(100):
+        scores = np.concatenate([rng.normal(3, 1, 400), rng.normal(0, 1, 400)])
+        ids, true = [1] * 800, [1] * 400 + [None] * 400
+        interval = m.bootstrap_fnir_at_fpir(ids, scores, true, 0.05, resamples=200, seed=seed)
+        given = m.fnir_at_fpir(ids, scores, true, 0.05)
+        held += interval.low <= truth <= interval.high
+        held_given += given.low <= truth <= given.high
+        assert interval.value == given
+    assert held >= 88
+    assert held_given < held

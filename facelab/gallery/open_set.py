@@ -28,7 +28,8 @@ DEFAULT_FPIR = 0.01
 
 @dataclass(frozen=True)
 class FpirEstimate(Estimate):
-    """An upper bound of the share of strangers who get a name, at a gallery's size.
+    """An upper bound of the share of strangers who get a name, on average over galleries of this size. A
+    single gallery may lie above it: by luck, or because it enrolled people for whom many others are taken.
 
     value      the bound, 0 … 1, from the measured false match rate
     low, high  the same from the ends of that rate's 95 % interval
@@ -42,7 +43,7 @@ class FpirEstimate(Estimate):
     def __str__(self) -> str:
         templates = f"{self.templates:,} template" + "s" * (self.templates != 1)
         return (
-            f"at most {self.value:.2g}, 95 % interval {self.low:.2g} to {self.high:.2g}, with "
+            f"on average at most {self.value:.2g}, 95 % interval {self.low:.2g} to {self.high:.2g}, with "
             f"{templates}; from {self.source}, {self.pairs:,} pairs of {self.people:,} people"
         )
 

@@ -3,21 +3,26 @@
 Everywhere: a score is higher the more alike two faces are (cosine, or 1 − distance), and a pair is accepted
 when score ≥ threshold. Rates go by the names of ISO/IEC 19795-1; the slides' names are the same quantities:
 
-    FMR  = FAR  = 1 − TRR   false match rate: pairs of different people that are accepted
-    FNMR = FRR  = 1 − TAR   false non-match rate: pairs of the same person that are rejected
+    FMR  = 1 − TRR   false match rate: pairs of different people that are accepted
+    FNMR = 1 − TAR   false non-match rate: pairs of the same person that are rejected
+
+Papers and slides call them FAR and FRR. Those are rates of whole transactions, with photos that gave no
+template counted in (FTA, failure to acquire): FAR = FMR · (1 − FTA), FRR = FTA + FNMR · (1 − FTA) for a
+single attempt.
 
 Everything is numpy, float64, and raises ValueError for NaN, unequal lengths, or a class that is missing.
 """
 
 from facelab.metrics.calibrate import FMRS, Calibration, Measured, Setting, calibrate
 from facelab.metrics.folds import FoldAccuracy, best_threshold, k_fold_accuracy
-from facelab.metrics.identification import cmc, fnir_at_fpir, tpir_tnir
+from facelab.metrics.identification import bootstrap_fnir_at_fpir, cmc, fnir_at_fpir, tpir_tnir
 from facelab.metrics.intervals import (
     Interval,
     Rate,
     bootstrap_identities,
     bootstrap_pairs,
     clopper_pearson,
+    mcnemar,
     rule_of_three,
     wilson,
 )
@@ -50,6 +55,7 @@ __all__ = [
     "area",
     "auc",
     "best_threshold",
+    "bootstrap_fnir_at_fpir",
     "bootstrap_identities",
     "bootstrap_pairs",
     "calibrate",
@@ -62,6 +68,7 @@ __all__ = [
     "fnir_at_fpir",
     "fnmr",
     "k_fold_accuracy",
+    "mcnemar",
     "roc",
     "rule_of_three",
     "tar_at_far",

@@ -190,3 +190,24 @@ def _percentiles(statistic, scores, same, draw, resamples: int, level: float) ->
     values = np.array([statistic(scores[rows], same[rows]) for rows in (draw() for _ in range(resamples))])
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(statistic(scores, same)), float(low), float(high), level, values)
+
+
+def mcnemar(a_right, b_right) -> float:
+    """Is one of two systems better on the same pairs? The exact two-sided p-value (McNemar 1947).
+
+    a_right, b_right  (N,) bool: which pairs each system decides rightly
+
+    Pairs that both get right, or both wrong, say nothing about a difference. Of those on which they differ,
+    each is as likely to speak for one as for the other if there is none: a fair coin, tossed that often.
+    Two counts of right answers are not enough for it, since they do not say on how many pairs the systems
+    differ.
+    """
+    a, b = np.asarray(a_right, bool), np.asarray(b_right, bool)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"a_right {a.shape} and b_right {b.shape}: one of each for every pair.")
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    if only_a + only_b == 0:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(only_a, only_a + only_b).pvalue)

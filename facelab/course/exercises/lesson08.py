@@ -1,4 +1,4 @@
-"""Exercises of lesson 08: the slides' two tables, a fold without peeking, an interval, what pairs show."""
+"""Exercises of lesson 08: the slides' table, transactions, a fold without peeking, intervals."""
 
 import numpy as np
 
@@ -109,95 +109,59 @@ def verification_table(answer):
 
 # ---- 08.2 -------------------------------------------------------------------------------------------------
 
-TOP = ["A", "B", "D", "D", "E", "A", "B", "C", "D", "E"]
-TOP_SCORES = np.array([0.99, 0.61, 0.71, 0.39, 0.98, 0.22, 0.31, 0.99, 0.71, 0.01])
-TRUE = ["A", "B", "C", "D", "E", None, None, None, None, None]
 
-
-def tpir_tnir(top_ids, top_scores, true_ids, thresholds):
-    right = np.array([a == b for a, b in zip(top_ids, true_ids, strict=True)])
-    stranger = np.array([b is None for b in true_ids])
-    accepted = top_scores >= thresholds[:, None]
-    return (accepted & right)[:, ~stranger].mean(axis=1), (~accepted[:, stranger]).mean(axis=1)
-
-
-def _any_name(top_ids, top_scores, true_ids, thresholds):
-    stranger = np.array([b is None for b in true_ids])
-    accepted = top_scores >= thresholds[:, None]
-    return accepted[:, ~stranger].mean(axis=1), (~accepted[:, stranger]).mean(axis=1)
-
-
-def _of_all(top_ids, top_scores, true_ids, thresholds):
-    tpir, tnir = tpir_tnir(top_ids, top_scores, true_ids, thresholds)
-    strangers = sum(b is None for b in true_ids) / len(true_ids)
-    return tpir * (1 - strangers), tnir * strangers
-
-
-def _of_right(top_ids, top_scores, true_ids, thresholds):
-    right = np.array([a == b for a, b in zip(top_ids, true_ids, strict=True)])
-    accepted = top_scores >= thresholds[:, None]
-    return accepted[:, right].mean(axis=1), tpir_tnir(top_ids, top_scores, true_ids, thresholds)[1]
+def transaction_rates(fmr, fnmr, fta):
+    return fmr * (1 - fta), fta + fnmr * (1 - fta)
 
 
 @exercise(
     "08.2",
-    "TPIR and TNIR at every threshold",
+    "From comparisons to transactions",
     hints=(
-        "An enrolled person is identified when two things hold: the best match is the right one, and "
-        "its score "
-        "is at or above the threshold.",
-        "`stranger = np.array([who is None for who in true_ids])` splits the samples; each rate has its own "
-        "denominator.",
-        "`accepted = top_scores >= thresholds[:, None]`; TPIR is the mean of `(accepted & right)[:, "
-        "~stranger]` "
-        "along axis 1, TNIR the mean of `~accepted[:, stranger]`.",
+        "Who gives no template is never compared. Can a stranger get in that way? Does an owner get in?",
+        "FAR: a false acceptance needs a template (1 − FTA) *and* a false match.",
+        "FRR: an owner is turned away without a template (FTA), or with one (1 − FTA) that does not match.",
     ),
-    solution=tpir_tnir,
+    solution=transaction_rates,
     mistakes=(
-        _any_name,
-        _of_all,
-        _of_right,
-        lambda *a: (tpir_tnir(*a)[0], 1 - tpir_tnir(*a)[1]),
-        lambda *a: tpir_tnir(*a)[::-1],
+        lambda fmr, fnmr, fta: (fmr, fnmr),
+        lambda fmr, fnmr, fta: (fmr * (1 - fta), fnmr * (1 - fta)),
+        lambda fmr, fnmr, fta: (fmr, fta + fnmr),
+        lambda fmr, fnmr, fta: (fta + fmr * (1 - fta), fta + fnmr * (1 - fta)),
+        lambda fmr, fnmr, fta: transaction_rates(fmr, fnmr, fta)[::-1],
     ),
 )
-def identification_table(answer):
-    more = (
-        ["A", "B", "A", "C"],
-        np.array([0.5, 0.9, 0.4, 0.8]),
-        ["A", "A", None, "C"],
-        np.array([0.85, 0.5, 0.1]),
-    )
-    for given in ((TOP, TOP_SCORES, TRUE, THRESHOLDS), more):
-        got = two(answer(*given), ("tpir", "tnir"), (len(given[3]),))
-        truth = tpir_tnir(*given)
+def comparisons_to_transactions(answer):
+    for fmr, fnmr, fta in ((0.001, 0.02, 4 / 300), (0.1, 0.2, 0.5), (0.01, 0.03, 0.0), (0.5, 0.0, 1.0)):
+        given = f"fmr={fmr:g}, fnmr={fnmr:g}, fta={fta:.3g}"
+        got = answer(fmr, fnmr, fta)
+        expect(isinstance(got, tuple | list) and len(got) == 2, "Two numbers are asked for: far, frr.")
+        got, truth = [number(one) for one in got], transaction_rates(fmr, fnmr, fta)
         diagnoses = (
+            ((fmr, fnmr), "those are the rates of comparisons. The photos without a face are in neither."),
             (
-                _any_name,
-                "Whoever gets *a* name counts for you. Sample 3 is C and gets the name D: no success.",
+                (fmr * (1 - fta), fnmr * (1 - fta)),
+                "a photo without a face opens nothing, for its owner neither: that is a rejection as well.",
             ),
-            (_of_all, "You divided by all samples. TPIR is a share of the enrolled, TNIR of the strangers."),
-            (_of_right, "TPIR's denominator is everybody enrolled, those with a wrong best match included."),
             (
-                lambda *a: (tpir_tnir(*a)[0], 1 - tpir_tnir(*a)[1]),
-                "The second is the FPIR: strangers who *get* a name.",
+                (fta + fmr * (1 - fta), fta + fnmr * (1 - fta)),
+                "a stranger without a template is turned away: that makes the FAR smaller, not larger.",
             ),
-            (lambda *a: tpir_tnir(*a)[::-1], "The two are in the other order: TPIR first."),
+            (truth[::-1], "the two are in the other order: FAR first."),
+            (
+                (truth[0], fta + fnmr),
+                "the FNMR is a share of those who *gave* a template; count them only: FNMR · (1 − FTA).",
+            ),
         )
+        right = all(close(g, t, atol=1e-9) for g, t in zip(got, truth, strict=True))
         for mistake, words in diagnoses:
-            wrong = mistake(*given)
-            differs = not all(close(w, t) for w, t in zip(wrong, truth, strict=True))
-            if differs and all(close(g, w) for g, w in zip(got, wrong, strict=True)):
-                raise Wrong(words)
-        for name, mine, right in zip(("TPIR", "TNIR"), got, truth, strict=True):
-            at = np.flatnonzero(~np.isclose(mine, right, atol=1e-6))
-            if len(at):
-                t = given[3][at[0]]
-                raise Wrong(f"At threshold {t:g} the {name} is {right[at[0]]:g}; yours is {mine[at[0]]:g}.")
+            if not right and all(close(g, m, atol=1e-9) for g, m in zip(got, mistake, strict=True)):
+                raise Wrong(f"{given}: {words}")
+        for name, mine, want in zip(("FAR", "FRR"), got, truth, strict=True):
+            expect(close(mine, want, atol=1e-9), f"{given}: the {name} is {want:.4g}; yours is {mine:.4g}.")
     return (
-        "A wrong name is lost at every threshold, so TPIR stops at 0.8 here. That is what sets "
-        "identification "
-        "apart from verification: there are two ways to fail, and a threshold mends only one."
+        "A detector that gives up on hard photos lowers FMR *and* FNMR, and the FAR: only the FRR shows what "
+        "it costs. So ask of every table what became of the photos without a face."
     )
 
 

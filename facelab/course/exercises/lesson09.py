@@ -321,3 +321,52 @@ def fmr_for_a_gallery(answer):
         "5,000 people and 1 stranger in 100: an FMR of 1 in 500,000. A threshold that is fine for two photos "
         "must become five hundred times stricter."
     )
+
+
+# ---- 09.5 -------------------------------------------------------------------------------------------------
+
+
+def day_at_the_door(enrolled, visitors, employee_visits, fmr, fnmr):
+    return visitors * (1 - (1 - fmr) ** enrolled), employee_visits * fnmr
+
+
+@exercise(
+    "09.5",
+    "A day at the door",
+    hints=(
+        "A visitor is compared with everybody enrolled, and needs to be taken for only one of them.",
+        "FPIR = 1 − (1 − FMR)^enrolled, and each visitor is one try: visitors · FPIR alarms.",
+        "An employee who comes is compared with the own template: employee_visits · FNMR are turned away.",
+    ),
+    solution=day_at_the_door,
+    mistakes=(
+        lambda n, v, e, fmr, fnmr: (v * fmr, e * fnmr),
+        lambda n, v, e, fmr, fnmr: (v * n * fmr, e * fnmr),
+        lambda n, v, e, fmr, fnmr: (1 - (1 - fmr) ** n, fnmr),
+        lambda n, v, e, fmr, fnmr: (v * (1 - (1 - fmr) ** n), n * fnmr),
+        lambda n, v, e, fmr, fnmr: (v * (1 - (1 - fmr) ** n), e * (1 - (1 - fnmr) ** n)),
+    ),
+)
+def a_day(answer):
+    for given in ((200, 1000, 400, 1e-4, 0.01), (1_000_000, 1000, 400, 1e-4, 0.01), (50, 20, 80, 0.01, 0.2)):
+        n, v, e, fmr, fnmr = given
+        where = f"{n:,} enrolled, {v:,} visitors, {e} visits of employees, FMR {fmr:g}, FNMR {fnmr:g}"
+        got = answer(*given)
+        expect(isinstance(got, tuple | list) and len(got) == 2, "Two numbers: false alarms, turned away.")
+        got, truth = [number(one) for one in got], day_at_the_door(*given)
+        for wrong, words in (
+            (v * fmr, "each visitor is compared with *everybody* enrolled, not with one of them."),
+            (v * n * fmr, "a visitor who is taken for two people is one false alarm, not two."),
+            (1 - (1 - fmr) ** n, "that is a share of the visitors. How many are that a day?"),
+        ):
+            if not close(got[0], truth[0], rtol=1e-6) and close(got[0], wrong, rtol=1e-6):
+                raise Wrong(f"{where}: {words}")
+        expect(close(got[0], truth[0], rtol=1e-6), f"{where}: {truth[0]:.4g} alarms, not {got[0]:.4g}.")
+        if not close(got[1], truth[1], rtol=1e-6):
+            if close(got[1], n * fnmr, rtol=1e-6):
+                raise Wrong(f"{where}: who is enrolled but stays at home is not turned away. Count visits.")
+            raise Wrong(f"{where}: {truth[1]:.4g} are turned away, not {got[1]:.4g}.")
+    return (
+        "Twenty strangers a day through a door whose sheet says 1 in 10,000, and four employees before a "
+        "closed one. With a million enrolled every visitor gets in."
+    )
