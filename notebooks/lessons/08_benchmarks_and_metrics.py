@@ -463,6 +463,20 @@ for only_arcface, only_cosface in ((6, 0), (7, 1), (8, 2), (16, 10), (30, 24)):
 # - **The choice.** Twelve papers, each after many runs, report the best. The best of many lucky runs is
 #   luckier.
 #
+# ### What each test set varies
+#
+# | set | year | what is hard on purpose | size |
+# |---|---|---|---|
+# | LFW | 2007 | nothing: random strangers, frontal press photos | 6,000 pairs |
+# | YTF | 2011 | video: motion, compression | 5,000 pairs of clips |
+# | CFP-FP | 2016 | pose: a frontal photo against a profile | 7,000 pairs |
+# | MegaFace | 2016 | the gallery: up to a million distractors | 1M distractors |
+# | AgeDB-30 | 2017 | age: thirty years between the two photos | 6,000 pairs |
+# | CALFW | 2017 | age, on LFW's people; strangers of like sex and race | 6,000 pairs |
+# | FGLFW | 2017 | strangers who look alike | 6,000 pairs |
+# | CPLFW | 2018 | pose, on LFW's people; strangers of like sex and race | 6,000 pairs |
+# | IJB-B, IJB-C | 2017, 2018 | templates of several photos, frames of video | FMR to 10⁻⁵, 10⁻⁶ |
+#
 # LFW, CFP-FP, CALFW and CPLFW are *saturated* (the Japanese slides, and MagFace's authors: "easy
 # benchmarks"); newer papers report TAR at FAR 10⁻⁴ or 10⁻⁵ on IJB-B and IJB-C.
 #
@@ -483,6 +497,32 @@ for only_arcface, only_cosface in ((6, 0), (7, 1), (8, 2), (16, 10), (30, 24)):
 # | CelebFaces+ | 2014 | 202,599 | 10,177 | 19.9 | private |
 # | Google | 2015 | > 500M | > 10M | 50 | private |
 # | Facebook | 2014 | 4.4M | 4K | 800/1100/1200 | private |
+#
+# And MS-Celeb-1M had to be *cleaned*: it was gathered by a search engine, and a large part of the photos
+# under a name showed somebody else. ArcFace's authors kept 5.8M photos of 85,000 people (MS1MV2), by setting
+# aside what lies far from its class's centre and looking at the doubtful ones; a second pass with a better
+# detector left 5.1M of 93,000 (MS1MV3). Later sets clean themselves, with a network in the loop: Glint360K,
+# 17M of 360,000 people; WebFace42M, 42M of 2 million, out of 260M found. On a log scale:
+
+# %%
+training_sets = {
+    "CelebFaces+": (2014, 0.2, 10.2), "CASIA": (2014, 0.49, 10.6), "Facebook": (2014, 4.4, 4),
+    "VGGFace": (2015, 2.6, 2.6), "Google": (2015, 500, 10_000), "MegaFace": (2016, 4.7, 672),
+    "MS-Celeb-1M": (2016, 10, 100), "VGGFace2": (2017, 3.31, 9.1), "MS1MV2": (2018, 5.8, 85),
+    "Glint360K": (2020, 17, 360), "WebFace42M": (2021, 42, 2_000),
+}  # fmt: skip
+axes = plt.subplots(figsize=(9.5, 4.4))[1]
+for name, (year, photos_m, people_k) in training_sets.items():
+    axes.scatter(year, photos_m, s=25 * np.sqrt(people_k), color=plots.BLUE, alpha=0.5)
+    axes.annotate(name, (year, photos_m), xytext=(8, 5), textcoords="offset points", fontsize=12)
+axes.set(
+    yscale="log", ylabel="million photos", xlim=(2013.5, 2022.5), title="Training sets; area: √ of people"
+)
+axes.set_ylim(0.1, 2000)
+
+# %% [markdown]
+# Google's and Facebook's are private. The public sets have grown a hundredfold in seven years, and more in
+# *people* than in photos of each: lesson 01 said why.
 #
 # Nearly all were taken from the web without asking anybody. MS-Celeb-1M was withdrawn by its makers in 2019,
 # MegaFace is no longer given out; copies go on circulating. That they can be had does not mean that they may
