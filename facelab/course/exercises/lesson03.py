@@ -232,3 +232,44 @@ def scale(answer):
         f"{truth:.1f} for eight people, {many:.1f} for a million: the scale needed grows with the "
         "logarithm only. ArcFace's 64 is far above it; AdaCos, in lesson 04, starts from this very formula."
     )
+
+
+# ---- 03.6 -------------------------------------------------------------------------------------------------
+
+
+def three_changes(theta):
+    return np.cos(theta), np.cos(theta) - 0.35, np.cos(theta + 0.5)
+
+
+@exercise(
+    "03.6",
+    "One line each",
+    hints=(
+        "Without a margin the logit of the own class is the cosine itself.",
+        "CosFace subtracts its margin from the cosine; ArcFace adds its margin to the angle.",
+    ),
+    solution=three_changes,
+    mistakes=(
+        lambda t: (np.cos(t), np.cos(t + 0.35), np.cos(t) - 0.5),
+        lambda t: (np.cos(t), np.cos(t) + 0.35, np.cos(t + 0.5)),
+        lambda t: (np.cos(t), np.cos(t) - 0.35, np.cos(t - 0.5)),
+        lambda t: (np.cos(t), np.cos(t) - 0.35, np.cos(t) + 0.5),
+    ),
+)
+def one_line_each(answer):
+    theta = np.array([0.0, 0.4, 1.1, 2.0])
+    got = answer(theta.copy())
+    expect(isinstance(got, tuple | list) and len(got) == 3, "Three arrays are asked for.")
+    got, truth = [array(one, (4,)) for one in got], three_changes(theta)
+    if close(got[1], np.cos(theta + 0.35)):
+        raise Wrong("You added CosFace's margin to the angle: that is ArcFace. It comes off the cosine.")
+    if close(got[1], truth[0] + 0.35) or close(got[2], np.cos(theta - 0.5)):
+        raise Wrong("A margin makes it *harder*: the own logit must get smaller, and yours gets larger.")
+    if close(got[2], truth[0] + 0.5) or close(got[2], truth[0] - 0.5):
+        raise Wrong("ArcFace's margin goes inside the cosine: cos(θ + m), not cos θ ± m.")
+    for name, mine, want in zip(("no margin", "CosFace", "ArcFace"), got, truth, strict=True):
+        expect(close(mine, want), f"{name}: at θ = 0.4 it should be {want[1]:.4f}; yours is {mine[1]:.4f}.")
+    return (
+        "One line each, and everything else is the same: normalise, cosine, scale, cross-entropy. That is "
+        "how small the step from softmax to ArcFace is."
+    )

@@ -1,0 +1,55 @@
+"""The harness of people never seen: who is in it, and that what is stored can be had again."""
+
+import numpy as np
+import pytest
+
+import facelab as fl
+from facelab.course import unseen
+from facelab.course.lesson02 import split_people
+
+
+@pytest.fixture(scope="module")
+def templates():
+    return fl.datasets.lfw_templates()
+
+
+@pytest.fixture(scope="module")
+def task(templates):
+    return unseen.task(templates)
+
+
+def test_nobody_is_judged_on_who_was_learnt_from(templates, task):
+    learn, judge = (set(templates.identity[rows].tolist()) for rows in split_people(templates))
+    assert not learn & judge
+    assert len(learn) == task.classes
+    assert len(task.unseen) == len(split_people(templates)[1])
+
+
+def test_training_helps_people_never_seen(task):
+    """The control: eight numbers drawn at random, without any training."""
+    random = np.random.default_rng(0).normal(size=(128, 8))
+    untrained = task.eer(task.unseen @ random)
+    trained = task.eer(unseen.learn(task, unseen.RIVALS["triplets, semi-hard"], epochs=10))
+    assert trained < untrained - 0.05
+
+
+def test_every_rival_was_measured_in_every_setting_with_every_seed():
+    rows = unseen.stored()
+    settings = {str(setting) for setting in unseen.SETTINGS}
+    assert {row["setting"] for row in rows} == settings
+    assert {row["loss"] for row in rows} == set(unseen.RIVALS)
+    seeds = {row["seed"] for row in rows}
+    assert len(rows) == len(settings) * len(unseen.RIVALS) * len(seeds)
+    assert min(seeds) >= 100, "the margins were chosen on other seeds"
+
+
+@pytest.mark.parametrize("name", ["triplets, semi-hard", "ArcFace 0.3, s = 16"])
+def test_a_stored_row_can_be_had_again(task, name):
+    setting = unseen.SETTINGS[-1]
+    stored = next(
+        row["EER"]
+        for row in unseen.stored()
+        if (row["setting"], row["loss"], row["seed"]) == (str(setting), name, 100)
+    )
+    # the last digits differ from processor to processor, and training carries them on
+    assert unseen.measure(task, name, 100, setting)["EER"] == pytest.approx(stored, abs=0.003)
