@@ -115,8 +115,8 @@ _ = plots.show(crops, [f"score {one.score:.3f}" for one in last], height=3)
 
 # %% [markdown]
 # In 48 × 48 pixels a piece of a space suit can have eyes and a mouth. A detector has a threshold, too: raise
-# `min_score` and this one goes, together with some real faces in other photos. Every threshold in this
-# course is such a trade.
+# `min_score` and this one goes, together with some real faces in other photos. Every threshold in this course
+# is such a trade.
 #
 # ## 3 · YuNet: one look
 #
@@ -409,14 +409,53 @@ print(f"points off by {off.round(1)} pixels")
 # The points do not fall on the template exactly: Collins looks a little to the side, and no turn *in* the
 # picture undoes a turn *out of* it.
 #
-# The crop is 112 × 112 today. Up to CosFace it was 96 × 112 (width × height): the same template with 8
-# columns cut off at either side.
+# ### Why five, and not 68?
+#
+# Detectors before 2016, and DeepFace in 2014, placed 68 landmarks along the contours of the face. The five
+# can be computed from them: the centre of six points is an eye, point 30 the tip of the nose, 48 and 54 the
+# corners of the mouth.
+
+# %%
+import matplotlib.pyplot as plt
+from facelab.course import lesson05
+
+lesson05.draw_68(plt.subplots(figsize=(9, 5.6))[1])
+
+# %% [markdown]
+# 68 points follow an expression, a gaze, a mouth that speaks: one needs them for masks and avatars. For a turn,
+# a scale and a shift, four numbers, they are too many, and the jaw's are a guess (where does it end, from the
+# side?). DeepFace fitted a *three-dimensional* face to them and turned it to the front: **frontalisation**
+# (정면화), every photo as if it had been taken from straight ahead. It invents the side that the camera did
+# not see, and costs a model. The field has gone the other way that the Korean slides name, features that
+# bear other angles: align with five points in the plane, and let the network learn from a million photos what
+# a turned head looks like.
+#
+# ### How large is a crop?
+#
+# 112 × 112 today, or 120 × 120 (Japanese slides, page 7). Up to CosFace it was 96 × 112 (width × height): the
+# same template with 8 columns cut off at either side. DeepFace 2014 had 152, FaceNet's successors 160, the
+# VGG networks 224 pixels, since they came from a network for photos of everything.
 
 # %%
 wide, narrow = fl.align(collins, face), fl.align(collins, face, template="96x112")
 every = plots.show([wide, narrow], ["112 × 112", "96 × 112"], height=3.4)
 for axes, name in zip(every, ("112x112", "96x112"), strict=True):
     axes.plot(*TEMPLATES[name].T, "o", ms=9, mfc="none", mec=plots.YELLOW, mew=2.5)
+
+# %% [markdown]
+# Is more better? Not for a network that was trained on 112. **Predict.** Her crop made smaller and brought
+# back to 112: how far does the vector move at 80 pixels? At 28? And what if it was 224 once?
+
+# %%
+reference = fl.embed(wide)
+for side in (224, 160, 96, 80, 56, 40, 28, 20):
+    moved = fl.cosine_distance(reference, fl.embed(lesson05.through(wide, side)))
+    print(f"by way of {side:3} × {side:3}: distance {moved:.4f}")
+
+# %% [markdown]
+# Down to 56 pixels little happens (0.04, where the threshold is 0.64): what tells people apart is coarser
+# than a pixel. Below, the face goes quickly. (One photo, so take the order and not the digits.) A larger crop
+# costs four times the arithmetic, and pays only if the photo had the detail and the network learnt to use it.
 
 # %% [markdown]
 # ## 8 · What it is worth
@@ -443,9 +482,8 @@ for name, vector in zip(("stretched", "letterboxed", "square"), vectors, strict=
 
 # %% [markdown]
 # The same pixels of the same face, cut in another way, and the vector is somewhere else. (Whether that makes
-# her "different" would take a threshold measured on such crops.) Never compare
-# vectors whose crops were made in different ways. But what if *both* photos are cut in the same way, and
-# one head is tilted?
+# her "different" would take a threshold measured on such crops.) Never compare vectors whose crops were made
+# in different ways. But what if *both* photos are cut in the same way, and one head is tilted?
 #
 # **Predict.** At what tilt will the square crop pass the line of the aligned threshold? And the aligned
 # ones? Then move the sliders: click on a handle and use the arrow keys. "compare with" sets what the
@@ -489,8 +527,8 @@ for cut in CUTS:
 # Without alignment a tilt of 20° moves a face by most of what the threshold of the aligned crops allows, and
 # that before light, age and expression have had their share. Aligned by MTCNN's points it costs next to
 # nothing: alignment undoes the tilt. Aligned by YuNet's points the face has the right size and place, but
-# stays tilted. And look at the right end: past 40° MTCNN's points begin to fail as well (to that side; to
-# the other they hold at 60°, too). These networks were trained on people who stand.
+# stays tilted. And look at the right end: past 40° MTCNN's points begin to fail as well (to that side; to the
+# other they hold at 60°, too). These networks were trained on people who stand.
 #
 # The box is the other half of it. Alignment does not look at the box, so it cannot be misled by it:
 
