@@ -423,8 +423,8 @@ lesson05.draw_68(plt.subplots(figsize=(9, 5.6))[1])
 
 # %% [markdown]
 # 68 points follow an expression, a gaze, a mouth that speaks: one needs them for masks and avatars. For a
-# turn, a scale and a shift, four numbers, they are too many, and the jaw's are a guess (where does it end, from the
-# side?). DeepFace fitted a *three-dimensional* face to them and turned it to the front: **frontalisation**
+# turn, a scale and a shift, four numbers, they are too many, and the jaw's are a guess (where does it end, from
+# the side?). DeepFace fitted a *three-dimensional* face to them and turned it to the front: **frontalisation**
 # (정면화), every photo as if it had been taken from straight ahead. It invents the side that the camera did
 # not see, and costs a model. The field has gone the other way that the Korean slides name, features that
 # bear other angles: align with five points in the plane, and let the network learn from a million photos what
