@@ -63,8 +63,8 @@ for name, (x, y) in zip(fl.LANDMARKS, face.landmarks, strict=True):
 #
 # (facelab lets O-Net look twice: the points are those of a second look, at the box that the first one
 # corrected. That costs one more crop a face. On LFW it made MTCNN right on 99.5 % of the pairs instead of
-# 99.4: six pairs or so of 6,000, and lesson 08 calls a difference of that size noise. So it is no proof that
-# the second look helps.)
+# 99.4: six pairs or so of 6,000, and lesson 08 calls a difference of that size noise. So it is no proof
+# that the second look helps.)
 #
 # P-Net's window never changes its size. The *photo* does: it is shrunk again and again, an **image
 # pyramid**.
@@ -114,9 +114,9 @@ crops = [fl.square_crop(collins, one, size=48) for one in last]
 _ = plots.show(crops, [f"score {one.score:.3f}" for one in last], height=3)
 
 # %% [markdown]
-# In 48 × 48 pixels a piece of a space suit can have eyes and a mouth. A detector has a threshold, too: raise
-# `min_score` and this one goes, together with some real faces in other photos. Every threshold in this course
-# is such a trade.
+# In 48 × 48 pixels a piece of a space suit can have eyes and a mouth. A detector has a threshold, too:
+# raise `min_score` and this one goes, together with some real faces in other photos. Every threshold in
+# this course is such a trade.
 #
 # ## 3 · YuNet: one look
 #
@@ -423,18 +423,18 @@ lesson05.draw_68(plt.subplots(figsize=(9, 5.6))[1])
 
 # %% [markdown]
 # 68 points follow an expression, a gaze, a mouth that speaks: one needs them for masks and avatars. For a
-# turn, a scale and a shift, four numbers, they are too many, and the jaw's are a guess (where does it end, from
-# the side?). DeepFace fitted a *three-dimensional* face to them and turned it to the front: **frontalisation**
-# (정면화), every photo as if it had been taken from straight ahead. It invents the side that the camera did
-# not see, and costs a model. The field has gone the other way that the Korean slides name, features that
-# bear other angles: align with five points in the plane, and let the network learn from a million photos what
-# a turned head looks like.
+# turn, a scale and a shift, four numbers, they are too many, and the jaw's are a guess (where does it
+# end, from the side?). DeepFace fitted a *three-dimensional* face to them and turned it to the front:
+# **frontalisation** (정면화), every photo as if it had been taken from straight ahead. It invents the side
+# that the camera did not see, and costs a model. The field has gone the other way that the Korean slides
+# name, features that bear other angles: align with five points in the plane, and let the network learn
+# from a million photos what a turned head looks like.
 #
 # ### How large is a crop?
 #
-# 112 × 112 today, or 120 × 120 (Japanese slides, page 7). Up to CosFace it was 96 × 112 (width × height): the
-# same template with 8 columns cut off at either side. DeepFace 2014 had 152, FaceNet's successors 160, the
-# VGG networks 224 pixels, since they came from a network for photos of everything.
+# 112 × 112 today, or 120 × 120 (Japanese slides, page 7). Up to CosFace it was 96 × 112 (width × height):
+# the same template with 8 columns cut off at either side. DeepFace 2014 had 152, FaceNet's successors
+# 160, the VGG networks 224 pixels, since they came from a network for photos of everything.
 
 # %%
 wide, narrow = fl.align(collins, face), fl.align(collins, face, template="96x112")
@@ -454,17 +454,18 @@ for side in (224, 160, 96, 80, 56, 40, 28, 20):
 
 # %% [markdown]
 # Down to 56 pixels little happens (0.04, where the threshold is 0.64): what tells people apart is coarser
-# than a pixel. Below, the face goes quickly. (One photo, so take the order and not the digits.) A larger crop
-# costs four times the arithmetic, and pays only if the photo had the detail and the network learnt to use it.
+# than a pixel. Below, the face goes quickly. (One photo, so take the order and not the digits.) A larger
+# crop costs four times the arithmetic, and pays only if the photo had the detail and the network learnt
+# to use it.
 
 # %% [markdown]
 # ## 8 · What it is worth
 #
 # The embedder has only ever seen aligned faces. What does it make of the others? All distances here are
 # between crops of **the same photo of the same person**; two photos count as the same person up to this
-# threshold. It was found on *aligned* crops. For the other cuts nobody has measured which threshold gives the
-# same FMR, so take it below as a yardstick, not as a verdict: it says how far the vectors move, not who is
-# accepted.
+# threshold. It was found on *aligned* crops. For the other cuts nobody has measured which threshold gives
+# the same FMR, so take it below as a yardstick, not as a verdict: it says how far the vectors move, not
+# who is accepted.
 
 # %%
 strangers = fl.verify(collins, hopper)
@@ -481,9 +482,9 @@ for name, vector in zip(("stretched", "letterboxed", "square"), vectors, strict=
     print(f"{name:12} against aligned: {fl.cosine_distance(vector, vectors[-1]):.3f}")
 
 # %% [markdown]
-# The same pixels of the same face, cut in another way, and the vector is somewhere else. (Whether that makes
-# her "different" would take a threshold measured on such crops.) Never compare vectors whose crops were made
-# in different ways. But what if *both* photos are cut in the same way, and one head is tilted?
+# The same pixels of the same face, cut in another way, and the vector is somewhere else. (Whether that
+# makes her "different" would take a threshold measured on such crops.) Never compare vectors whose crops
+# were made in different ways. But what if *both* photos are cut in the same way, and one head is tilted?
 #
 # **Predict.** At what tilt will the square crop pass the line of the aligned threshold? And the aligned
 # ones? Then move the sliders: click on a handle and use the arrow keys. "compare with" sets what the
@@ -524,11 +525,11 @@ for cut in CUTS:
     print(f"{cut:15} {widget.seen[cut][20]:.3f}")
 
 # %% [markdown]
-# Without alignment a tilt of 20° moves a face by most of what the threshold of the aligned crops allows, and
-# that before light, age and expression have had their share. Aligned by MTCNN's points it costs next to
-# nothing: alignment undoes the tilt. Aligned by YuNet's points the face has the right size and place, but
-# stays tilted. And look at the right end: past 40° MTCNN's points begin to fail as well (to that side; to the
-# other they hold at 60°, too). These networks were trained on people who stand.
+# Without alignment a tilt of 20° moves a face by most of what the threshold of the aligned crops allows,
+# and that before light, age and expression have had their share. Aligned by MTCNN's points it costs next
+# to nothing: alignment undoes the tilt. Aligned by YuNet's points the face has the right size and place,
+# but stays tilted. And look at the right end: past 40° MTCNN's points begin to fail as well (to that
+# side; to the other they hold at 60°, too). These networks were trained on people who stand.
 #
 # The box is the other half of it. Alignment does not look at the box, so it cannot be misled by it:
 
@@ -586,8 +587,8 @@ exercises.progress()
 #   2023.
 # - J. Deng, J. Guo, E. Ververas, I. Kotsia, S. Zafeiriou, *RetinaFace: Single-shot Multi-level Face
 #   Localisation in the Wild*, CVPR 2020; with Y. Zhou and J. Yu, *RetinaFace: Single-stage Dense Face
-#   Localisation in the Wild*, 2019, [arXiv:1905.00641](https://arxiv.org/abs/1905.00641): the loss of section
-#   4 (equation 1). Its dense branch, $L_{pixel}$, is in the 2019 paper only.
+#   Localisation in the Wild*, 2019, [arXiv:1905.00641](https://arxiv.org/abs/1905.00641): the loss of
+#   section 4 (equation 1). Its dense branch, $L_{pixel}$, is in the 2019 paper only.
 # - T.-Y. Lin et al., *Feature Pyramid Networks for Object Detection*, CVPR 2017; M. Najibi et al., *SSH*,
 #   ICCV 2017; X. Tang et al., *PyramidBox*, ECCV 2018.
 # - S. Umeyama, *Least-squares estimation of transformation parameters between two point patterns*, IEEE
