@@ -8,8 +8,9 @@
 # %% [markdown]
 # # 2 · Triplet loss: why not simply *say* "nearer to this one than to that one"?
 #
-# A classifier learns names, and good distances come as a by-product. In 2015 FaceNet asked for the distances
-# themselves. The idea fits into one line; what it takes to make the line work fills this lesson.
+# A classifier learns names, and good distances come as a by-product. In 2015 FaceNet asked for the
+# distances themselves. The idea fits into one line; what it takes to make the line work fills this
+# lesson.
 #
 # **Goals.** Afterwards you can
 #
@@ -79,8 +80,8 @@ print(f"d1 = {d1:.2f}   d2 = {d2:.2f}   d1 + α < d2: {d1 + alpha < d2}")
 # On vectors of length 1 this is the cosine distance of lesson 00 in another dress:
 # $\|u - v\|^2 = 2 - 2\,u \cdot v$, twice the cosine distance, between 0 and 4.
 #
-# **Predict.** Serena and Venus Williams are sisters. Take every triplet with two photos of Serena and one of
-# Venus, for the network as it is. In how many of a hundred is inequality (1) broken?
+# **Predict.** Serena and Venus Williams are sisters. Take every triplet with two photos of Serena and one
+# of Venus, for the network as it is. In how many of a hundred is inequality (1) broken?
 
 # %% tags=["nbval-check-output"]
 d1 = squared_distance(serena[:, None], serena)[:, :, None]  # anchors × positives × 1
@@ -90,8 +91,8 @@ broken = (d1 + alpha >= d2)[two_photos]
 print(f"{broken.mean():.1%} of {broken.size:,}; order itself wrong: {(d1 >= d2)[two_photos].mean():.1%}")
 
 # %% [markdown]
-# A network that has never heard of triplets keeps the order in 99 of 100, for sisters. Where would a triplet
-# loss still find work? Keep that question.
+# A network that has never heard of triplets keeps the order in 99 of 100, for sisters. Where would a
+# triplet loss still find work? Keep that question.
 
 # %% [markdown]
 # ## 2 · The loss
@@ -124,17 +125,17 @@ exercises.check("02.1", triplet_loss)
 # %% [markdown]
 # ## 3 · Take the three points into your hands
 #
-# Below, embeddings have two dimensions, so that you can see them. Drag **a**, **p** and **n** with the mouse
-# (or <kbd>Tab</kbd> to one and press the arrow keys; with <kbd>Shift</kbd> they go farther). The arrows show
-# where one step of gradient descent would move each point. The shading is about **n**: in which zone does it
-# lie, as the anchor sees it?
+# Below, embeddings have two dimensions, so that you can see them. Drag **a**, **p** and **n** with the
+# mouse (or <kbd>Tab</kbd> to one and press the arrow keys; with <kbd>Shift</kbd> they go farther). The
+# arrows show where one step of gradient descent would move each point. The shading is about **n**: in
+# which zone does it lie, as the anchor sees it?
 #
 # **Predict first, then drag.**
 #
 # 1. Drag **n** away from the anchor until the loss is 0. What happens to the arrows, all three of them?
 # 2. Back into the shaded zones. Drag only **a**. Which arrows change, and which one does not?
-# 3. Now the important one. Drag **n** slowly *onto* **a**: the worst error there is, two people at one point.
-#    Is **n** pushed away harder and harder? Watch its arrow, and the length of its gradient.
+# 3. Now the important one. Drag **n** slowly *onto* **a**: the worst error there is, two people at one
+#    point. Is **n** pushed away harder and harder? Watch its arrow, and the length of its gradient.
 # 4. Press *Reset*, then *One step* until the loss is 0. How many steps?
 # 5. Tick *on the unit circle* (FaceNet's embeddings have length 1). Where must **n** be so that nothing
 #    pushes it although it is as wrong as can be?
@@ -252,8 +253,8 @@ def number_of_triplets(photos):
 exercises.check("02.4", number_of_triplets)
 
 # %% [markdown]
-# FaceNet had some 200 million photos of 8 million people, 25 of each on average. If somebody's machine could
-# look at a million triplets a second:
+# FaceNet had some 200 million photos of 8 million people, 25 of each on average. If somebody's machine
+# could look at a million triplets a second:
 
 # %% tags=["nbval-check-output"]
 people, each = 8_000_000, 25
@@ -292,15 +293,15 @@ for kind, share in shares(*squared_distances(lfw.vectors[train], drawn), alpha).
 # all):
 #
 # - **all**: every triplet of the batch, easy ones too: 20 · 4 · 3 · 76 = 18,240;
-# - **semi-hard** (FaceNet): for each pair of anchor and positive, the nearest negative that is *farther* than
-#   the positive and still within the margin, $d_1 < d_2 < d_1 + \alpha$; where there is none, the pair is
-#   left out;
+# - **semi-hard** (FaceNet): for each pair of anchor and positive, the nearest negative that is *farther*
+#   than the positive and still within the margin, $d_1 < d_2 < d_1 + \alpha$; where there is none, the
+#   pair is left out;
 # - **hard**: for each anchor the farthest positive and the nearest negative ("batch hard", [2]).
 #
-# The task. SFace's 128 numbers leave little to learn, so we make it hard on purpose: find **one matrix** that
-# turns 128 numbers into **8**, such that people can still be told apart. Eight numbers at half precision are
-# 16 bytes: an LFW of 5,749 people in 90 kB. That matrix is the network. We train it on the people with four
-# photos and more and test it on people it has never seen.
+# The task. SFace's 128 numbers leave little to learn, so we make it hard on purpose: find **one matrix**
+# that turns 128 numbers into **8**, such that people can still be told apart. Eight numbers at half
+# precision are 16 bytes: an LFW of 5,749 people in 90 kB. That matrix is the network. We train it on the
+# people with four photos and more and test it on people it has never seen.
 
 # %%
 x, y = torch.tensor(lfw.vectors[train]), torch.tensor(lfw.identity[train])
@@ -317,9 +318,9 @@ def verify(vectors):
 
 
 # %% [markdown]
-# What is there to gain? The equal error rate, and the share of genuine pairs accepted when one impostor pair
-# in a hundred is (TAR at FAR 1 %); with all 128 numbers, and with 8 that know nothing of people: the eight
-# directions in which the photos vary most (PCA).
+# What is there to gain? The equal error rate, and the share of genuine pairs accepted when one impostor
+# pair in a hundred is (TAR at FAR 1 %); with all 128 numbers, and with 8 that know nothing of people: the
+# eight directions in which the photos vary most (PCA).
 
 # %%
 middle = lfw.vectors[train].mean(0)
@@ -345,9 +346,9 @@ def train_matrix(loss, numbers=8, seed=0):
 
 
 # %% [markdown]
-# **Predict** before you run it. Which mining gives the lowest error on people never seen? Many say: *hard, of
-# course; one learns most from one's worst mistakes.* And what would a network learn from easy triplets only?
-# We can ask that too:
+# **Predict** before you run it. Which mining gives the lowest error on people never seen? Many say:
+# *hard, of course; one learns most from one's worst mistakes.* And what would a network learn from easy
+# triplets only? We can ask that too:
 
 
 # %%
@@ -359,9 +360,10 @@ class EasyOnly(losses.TripletLoss):
 
 
 # %% [markdown]
-# One more, to tell two things apart. "All" takes the mean over 18,240 triplets, and the easy ones count in it
-# as zeros. **Non-zero** takes the *same* triplets and the mean over those that have a loss. No gradient is
-# added and none taken away; all are multiplied by one number, which is larger the fewer have a loss.
+# One more, to tell two things apart. "All" takes the mean over 18,240 triplets, and the easy ones count
+# in it as zeros. **Non-zero** takes the *same* triplets and the mean over those that have a loss. No
+# gradient is added and none taken away; all are multiplied by one number, which is larger the fewer have
+# a loss.
 
 
 # %%
@@ -373,8 +375,8 @@ class NonZero(losses.TripletLoss):
 
 
 # %% [markdown]
-# Each of them three times, since another seed is another random matrix to begin with and other batches. This
-# takes some seconds:
+# Each of them three times, since another seed is another random matrix to begin with and other batches.
+# This takes some seconds:
 
 # %%
 SEEDS = (0, 1, 2)
@@ -399,14 +401,15 @@ def table(results):
 table(results)
 
 # %% [markdown]
-# *Easy only* had a loss of 0 at every step, so its matrix is still the random one it began with. Semi-hard is
-# ahead of all triplets; but look at *non-zero*, which chooses nothing: over six seeds it reached 10.1 %,
-# semi-hard 9.9 % and all 10.8 %. **Most of what semi-hard seemed to win by its mining was won by the
-# averaging**: leave the zeros out of the mean, and three quarters of the lead are gone. And **hard triplets
-# did worse than PCA**, three times out of three: 400 steps, and back where the random matrix stood. (How much
-# to believe? Seeds differ by half a percentage point or more, and other people than these would shift all
-# rows together. Trust the large difference; take the small one with care.) Before you go on, look at the last
-# column: does its last number remind you of something?
+# *Easy only* had a loss of 0 at every step, so its matrix is still the random one it began with.
+# Semi-hard is ahead of all triplets; but look at *non-zero*, which chooses nothing: over six seeds it
+# reached 10.1 %, semi-hard 9.9 % and all 10.8 %. **Most of what semi-hard seemed to win by its mining was
+# won by the averaging**: leave the zeros out of the mean, and three quarters of the lead are gone. (Why,
+# we have not tested: Adam divides a *constant* factor out of the gradient, and the share of zeros is not
+# constant.) And **hard triplets did worse than PCA**, three times out of three: 400 steps, and back where
+# the random matrix stood. (How much to believe? Seeds differ by half a percentage point or more, and
+# other people than these would shift all rows together. Trust the large difference; take the small one
+# with care.) Before you go on, look at the last column: does its last number remind you of something?
 #
 # ## 6 · What happened to the hard one?
 #
@@ -431,10 +434,10 @@ for epoch in (0, 1, 2, 5, 20):
 assert replay.error is None
 
 # %% [markdown]
-# Hard mining *made everybody alike*. It began as the others did and moved all faces into one small cap of the
-# sphere. In the end nearly all triplets are semi-hard: the order still holds, but nobody is α away from
-# anybody. FaceNet's authors warn of just this: the hardest negatives can lead to bad local minima early in
-# training, to a **collapsed** model [1].
+# Hard mining *made everybody alike*. It began as the others did and moved all faces into one small cap of
+# the sphere. In the end nearly all triplets are semi-hard: the order still holds, but nobody is α away
+# from anybody. FaceNet's authors warn of just this: the hardest negatives can lead to bad local minima
+# early in training, to a **collapsed** model [1].
 #
 # ### Exercise 02.5 · The loss of a network that has given up
 #
@@ -461,11 +464,11 @@ _ = axes.legend()
 # The curve of *hard* falls, and looks like learning. It falls **to α and stays there**. (And never compare
 # two of these curves with each other: each averages other triplets.) Why does it not get away?
 #
-# You have felt the reason with your own hand. In a batch of hard triplets every negative is the *nearest* of
-# 76, so the push $2(f(x^a) - f(x^n))$ is small, and every positive is the *farthest*, so the pull is large.
-# Pulling wins, everything comes closer, and the closer it is the weaker the push. If that is the reason, it
-# can be tested: take the distance **without the square**. Its gradient has length 1 at any distance, so the
-# push no longer fades. One method changes:
+# You have felt the reason with your own hand. In a batch of hard triplets every negative is the *nearest*
+# of 76, so the push $2(f(x^a) - f(x^n))$ is small, and every positive is the *farthest*, so the pull is
+# large. Pulling wins, everything comes closer, and the closer it is the weaker the push. If that is the
+# reason, it can be tested: take the distance **without the square**. Its gradient has length 1 at any
+# distance, so the push no longer fades. One method changes:
 
 
 # %%
@@ -481,10 +484,10 @@ class NotSquared(losses.TripletLoss):
 table(compare({"hard, d": NotSquared(alpha, mining="hard")}))
 
 # %% [markdown]
-# It does not: same batches, same mining, and it is now as good as semi-hard. (0.2 means something else for d
-# than for d², so you may suspect the margin. Try `train_matrix(losses.TripletLoss(0.5, mining="hard"))`, and
-# watch its loss settle at 0.5.) The paper that made batch-hard popular reports it too: with squared distances
-# its training was more prone to collapse [2].
+# It does not: same batches, same mining, and it is now as good as semi-hard. (0.2 means something else
+# for d than for d², so you may suspect the margin. Try `train_matrix(losses.TripletLoss(0.5,
+# mining="hard"))`, and watch its loss settle at 0.5.) The paper that made batch-hard popular reports it
+# too: with squared distances its training was more prone to collapse [2].
 #
 # **Does hard mining with squared distances always collapse, then?** Honestly, no. With 16 numbers, not 8:
 
@@ -498,21 +501,21 @@ table(compare({"non-zero": NonZero(alpha)} | minings, numbers=16))
 # - semi-hard never collapsed. With 8 numbers it was far ahead of hard; with 16 the two differ by less than
 #   two seeds do, so there is no winner;
 # - "all" was behind semi-hard both times, and it was the averaging: nearly all of its 18,240 triplets are
-#   easy and the rest are drowned in the mean. Averaged over the non-zero ones, the same triplets are about as
-#   good as semi-hard: over six seeds 10.1 and 9.9 % with 8 numbers, 5.0 and 5.0 % with 16 ("all": 10.8 and
-#   5.9 %). What won is the averaging, not the mining.
+#   easy and the rest are drowned in the mean. Averaged over the non-zero ones, the same triplets are
+#   about as good as semi-hard: over six seeds 10.1 and 9.9 % with 8 numbers, 5.0 and 5.0 % with 16
+#   ("all": 10.8 and 5.9 %). What won is the averaging, not the mining.
 #
 # The result depends on dimensions, distances, batch, learning rate. **That is the second trouble with
 # triplets after their number: choosing them is part of the method**, and it can go wrong while the loss
-# falls. (FaceNet mined in batches of 1,800 photos because the triplets that teach are rare. The Korean review
-# among our sources adds that it is hard to repeat: the 200 million photos were never published.)
+# falls. (FaceNet mined in batches of 1,800 photos because the triplets that teach are rare. The Korean
+# review among our sources adds that it is hard to repeat: the 200 million photos were never published.)
 
 # %% [markdown]
 # ## 7 · What replaced them
 #
 # A triplet knows three photos and forgets them. What if each person had one vector $W_j$ that *stays*, a
-# centre learnt along with the network? Then a photo $x_i$ of person $y_i$ is compared with centres instead of
-# photos: $W_{y_i}$ is its positive, every other $W_j$ a negative, and nothing has to be mined.
+# centre learnt along with the network? Then a photo $x_i$ of person $y_i$ is compared with centres
+# instead of photos: $W_{y_i}$ is its positive, every other $W_j$ a negative, and nothing has to be mined.
 
 # %% tags=["nbval-check-output"]
 with_centres = len(lfw) * (len(lfw.counts) - 1)
@@ -521,12 +524,12 @@ print(f"{with_centres:13,} triplets of a photo, its centre and another centre")
 
 # %% [markdown]
 # Eighty times fewer already in LFW; it grows with photos × people instead of photos³, and **every step of
-# training sees all negatives**, weighted by how near they are. Does this remind you of something? A vector
-# for each class, compared with $x$ by an inner product: it is the last layer of a classifier. One comes back
-# to *names*, and takes FaceNet's insight along: what must be trained is the distance, **with a margin**.
-# The slides' Table 4 shows where that led: FaceNet, 200 million photos, 99.63 % on LFW; ArcFace, 5.8 million
-# photos, 99.83 %. (Lesson 08 asks what such differences mean.) How one builds a margin into a softmax is
-# [lesson 03](03_angular_margins.ipynb).
+# training sees all negatives**, weighted by how near they are. Does this remind you of something? A
+# vector for each class, compared with $x$ by an inner product: it is the last layer of a classifier. One
+# comes back to *names*, and takes FaceNet's insight along: what must be trained is the distance, **with a
+# margin**. The slides' Table 4 shows where that led: FaceNet, 200 million photos, 99.63 % on LFW;
+# ArcFace, 5.8 million photos, 99.83 %. (Lesson 08 asks what such differences mean.) How one builds a
+# margin into a softmax is [lesson 03](03_angular_margins.ipynb).
 
 # %% [markdown]
 # ## 8 · Centre loss, and the five families
@@ -549,9 +552,9 @@ print(f"loss {centre_loss(photos, who):.2f}, then the centre is at {centre_loss.
 # (9 + 1) / 2 / 2 = 2.5. The centre moves by α · (3 + 1) / (1 + 2) = 0.67 and not by the whole way: the 1 in
 # the denominator keeps a single photo from dragging it along. (This α is a step, not a margin.)
 #
-# **What λ does.** With λ = 0 it is a plain softmax: apart, but spread out. The paper takes 0.003. A large λ
-# without the softmax's pull in the other direction ends where hard mining ended: all photos on one point have
-# $L_C = 0$. That is why the centre loss is never used alone.
+# **What λ does.** With λ = 0 it is a plain softmax: apart, but spread out. The paper takes 0.003. A large
+# λ without the softmax's pull in the other direction ends where hard mining ended: all photos on one
+# point have $L_C = 0$. That is why the centre loss is never used alone.
 #
 # Five families, then, each with its own answer to "compared with what?":
 #
