@@ -20,11 +20,11 @@
 #
 # **Prerequisites.** A little Python; a vector and its length. No machine learning yet.
 #
-# **Minutes.** 60 with the exercises, 25 as a demonstration.
+# **Minutes.** 70 with the exercises, 25 as a demonstration.
 #
 # Run a cell with <kbd>Shift</kbd>+<kbd>Enter</kbd>. Where it says **Predict**, stop and guess before you go
 # on: a guess that turns out wrong teaches more than a result that was only read. Where a word is new, look
-# it up in section 10, in three languages.
+# it up in section 9, in three languages.
 
 # %%
 import facelab as fl
@@ -500,21 +500,6 @@ print(f"formula  {1 - (1 - two_women.fmr.value) ** len(gallery):.1%}")
 # it builds is fit to decide about anybody.
 
 # %% [markdown]
-# ## 9 · What this machine has
-#
-# Before you go on. `facelab doctor` in a terminal tells more: where each thing lies, and for what is missing
-# the command that brings it.
-
-# %%
-from facelab.doctor import examine
-
-for finding in examine():
-    print("here   " if finding.ok else "missing", finding.what)
-
-# %% [markdown]
-# Only what later lessons offer as an extra may be missing: a GPU, LFW's photos, weights that are fetched on
-# request.
-#
 # ## The map of the course
 #
 # | Lesson | The question it answers |
@@ -532,10 +517,11 @@ for finding in examine():
 # | 11 To a million (coming) | What changes when the gallery holds a million people? |
 #
 # Go on with **01** to learn where the vectors come from, or with **05** to work with photos first: 05 to 09
-# need nothing from 01 to 04.
+# need nothing from 01 to 04. What this machine has, and what it lacks for an extra here and there, says
+# `facelab doctor` in a terminal ([Your machine](../docs/your_machine.md)).
 
 # %% [markdown]
-# ## 10 · The words
+# ## 9 · The words
 #
 # The field's words, in the three languages of this course's sources. Come back to this table whenever a
 # later lesson uses one.

@@ -21,7 +21,7 @@
 #
 # **Prerequisites.** Lesson 00 (distance, threshold). What a neural network and a loss are.
 #
-# **Minutes.** 60 with the exercises, 25 as a demonstration.
+# **Minutes.** 75 with the exercises, 30 as a demonstration.
 
 # %%
 import facelab as fl

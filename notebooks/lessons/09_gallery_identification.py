@@ -22,7 +22,7 @@
 #
 # **Prerequisites.** Lesson 00 (threshold, open set) and lesson 06 (what a threshold is worth).
 #
-# **Minutes.** 60, with the exercises 90.
+# **Minutes.** 75, with the exercises 110.
 #
 # **Words.** A stranger, somebody who is not enrolled, is 미등록자 in Korean and 未登録者 in Japanese; the
 # other words are in lesson 00's table.
