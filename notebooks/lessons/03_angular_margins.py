@@ -251,11 +251,11 @@ def margin_loss(x, W, labels, change, s=64.0):
 # %%
 x, W = torch.randn(16, 2, generator=torch.manual_seed(0)), torch.randn(8, 2)
 labels = torch.arange(16) % 8
-ours = margin_loss(x, W, labels, lambda theta: torch.cos(theta + 0.5))
+near = (F.normalize(x) * F.normalize(W)[labels]).sum(1) > np.cos(np.pi - 0.5)  # beyond 151°: section 7
+ours = margin_loss(x[near], W, labels[near], lambda theta: torch.cos(theta + 0.5))
 head = fl.losses.ArcFace(2, 8, s=64, m=0.5)
 head.weight.data.copy_(W)
-far = (F.normalize(x) * F.normalize(W)[labels]).sum(1) < np.cos(np.pi - 0.5)  # past 151°: section 7
-print(f"ours {ours:.4f}, fl.losses.ArcFace {head(x, labels):.4f}; photos past 151°: {int(far.sum())}")
+assert torch.isclose(ours, head(x[near], labels[near]))
 
 # %% [markdown]
 # ### Exercise 03.6 · One line each
@@ -285,7 +285,8 @@ exercises.check("03.6", three_changes)
 def train(change, epochs=30, s=64.0):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(128, 64), torch.nn.PReLU(), torch.nn.Linear(64, 2))
-    W = torch.nn.Parameter(torch.randn(8, 2))
+    directions = torch.arange(8) * 2 * np.pi / 8  # evenly around the circle: section 9 says why
+    W = torch.nn.Parameter(torch.stack([directions.cos(), directions.sin()], dim=1))
     optimiser = torch.optim.Adam([*net.parameters(), W], lr=0.01)
     photos, labels = torch.as_tensor(people.inputs), torch.as_tensor(people.labels)
     for _ in range(epochs):
@@ -661,6 +662,9 @@ for name in ("triplets, semi-hard", "ArcFace 0.3, s = 16"):
 # that fit: margins, and the papers have more of both, 512 numbers and 85,000 people. What even this does
 # not show: the inputs are SFace's vectors, from a network that a loss of this family has trained. Nobody
 # here learnt from pixels; that is for lesson 10.
+#
+# (And the run of your own, with 8 numbers and seed 7? Over 21 %, six points above the five in the table:
+# a head that starts badly needs longer. Five seeds held no such one. Seeds have tails, too.)
 #
 # (Lesson 02 stopped at 8 numbers and 400 steps. Had this course ended there, it would say that triplets
 # win.)
