@@ -53,3 +53,9 @@ def test_a_stored_row_can_be_had_again(task, name):
     )
     # the last digits differ from processor to processor, and training carries them on
     assert unseen.measure(task, name, 100, setting)["EER"] == pytest.approx(stored, abs=0.003)
+
+
+def test_the_control_needs_no_names(task):
+    assert 0.12 < unseen.pca(task, 8) < 0.15
+    assert unseen.pca(task, 64) < 0.02
+    assert task.eer(task.unseen) < unseen.pca(task, 64), "128 numbers hold more than 64 of them"

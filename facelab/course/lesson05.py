@@ -1,8 +1,8 @@
 """What lesson 05 draws and measures: 68 landmarks and five, and crops of other sizes.
 
 The face is a drawing in the plane of the crop, in pixels of 112 × 112: nobody's, symmetric, made of curves.
-Its numbering is that of the 300-W scheme (Sagonas et al., ICCV Workshops 2013), which DeepFace 2014, dlib
-and many others use; the five points are computed from it as the five of ArcFace's template are defined.
+Its numbering is that of the 300-W scheme (Sagonas et al., ICCV Workshops 2013), which dlib and many others
+use; the five points are computed from it as the five of ArcFace's template are defined.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
 Every row is a share of right answers among the same few thousand pairs, so it carries an interval, and
 two rows differ by chance as well. The papers do not say *which* pairs they got wrong, so the rows can
-only be compared as if each had been measured on pairs of its own. With the answers in hand a paired
-test would see a little more.
+only be compared as if each had been measured on pairs of its own. With the answers in hand a paired test
+(`fl.metrics.mcnemar`) may decide what this one cannot.
 """
 
 from dataclasses import dataclass

@@ -72,7 +72,8 @@ SAME_PERSON = (
     *((555, 5643), (5244, 5245), (4133, 5506), (4829, 5564), (2858, 4961), (3912, 3913)),
 )
 """Pairs of LFW's 5,749 "people" who are one: by their photo, or by their names and who they are (`identity`
-of `fl.datasets.lfw_templates`). Found by looking; there may be more. Twins and brothers are not among
+of `fl.datasets.lfw_templates`). Looked for among the
+nearest pairs, decided by photo or name; there may be more. Twins and brothers are not among
 them."""
 
 

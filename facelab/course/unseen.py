@@ -1,4 +1,4 @@
-"""One harness for lessons 02 to 04: train on some people, judge on others who were never seen.
+"""A harness on lesson 02's task: train on some people, judge on others who were never seen.
 
 The task is lesson 02's. SFace's 128 numbers leave little to learn, so it is made hard on purpose: one
 matrix that turns 128 numbers into a few, with which people who were not in the training are told apart.
@@ -66,6 +66,13 @@ def task(templates: Templates) -> Task:
     y = np.unique(templates.identity[learn], return_inverse=True)[1]
     pairs = verification_pairs(templates.identity[judge])
     return Task(torch.tensor(templates.vectors[learn]), torch.tensor(y), templates.vectors[judge], pairs)
+
+
+def pca(task: Task, numbers: int) -> float:
+    """The control that knows no people: EER of the directions in which the photos vary most."""
+    x = task.x.numpy()
+    axes = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[2][:numbers]
+    return task.eer((task.unseen - x.mean(axis=0)) @ axes.T)
 
 
 def learn(task: Task, loss: Loss, numbers: int = 8, epochs: int = 20, seed: int = 0, uniform: bool = False):

@@ -49,7 +49,8 @@ class FpirEstimate(Estimate):
 
 
 def fpir_at(config: str, threshold: float, templates: int) -> FpirEstimate | None:
-    """What share of strangers gets a name, at most, at a distance threshold and with so many templates.
+    """What share of strangers gets a name, on average at most, at a distance threshold and with so many
+    templates.
 
     Returns None for a pipeline (`Pipeline.config`) that was never measured.
     Raises ValueError for a threshold outside [0, 2].

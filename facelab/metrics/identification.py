@@ -97,8 +97,8 @@ def bootstrap_fnir_at_fpir(
     The threshold is set by the few strangers who come nearest: at an FPIR of 1 % of 749 by seven of them.
     Other strangers would have set another. So enrolled probes *and* strangers are drawn with replacement,
     and the threshold is chosen anew each time. (`fnir_at_fpir`'s own interval takes the threshold as
-    given.) Percentiles of the bootstrap; below some five allowed strangers it is too narrow, as any
-    bootstrap of an extreme is.
+    given.) Percentiles of the bootstrap; below some ten allowed strangers it is too narrow (91 of 100 held
+    the truth at seven), as any bootstrap of an extreme is.
     """
     scores, enrolled, right = _probes(top_ids, top_scores, true_ids)
     mates = some(np.where(right, scores, -np.inf)[enrolled], "probe of an enrolled person")

@@ -503,7 +503,7 @@ table(compare({"non-zero": NonZero(alpha)} | minings, numbers=16))
 # - "all" was behind semi-hard both times, and it was the averaging: nearly all of its 18,240 triplets are
 #   easy and the rest are drowned in the mean. Averaged over the non-zero ones, the same triplets are
 #   about as good as semi-hard: over six seeds 10.1 and 9.9 % with 8 numbers, 5.0 and 5.0 % with 16
-#   ("all": 10.8 and 5.9 %). What won is the averaging, not the mining.
+#   ("all": 10.8 and 5.9 %). Most of what won is the averaging, not the mining.
 #
 # The result depends on dimensions, distances, batch, learning rate. **That is the second trouble with
 # triplets after their number: choosing them is part of the method**, and it can go wrong while the loss

@@ -411,9 +411,9 @@ print(f"points off by {off.round(1)} pixels")
 #
 # ### Why five, and not 68?
 #
-# Detectors before 2016, and DeepFace in 2014, placed 68 landmarks along the contours of the face. The five
-# can be computed from them: the centre of six points is an eye, point 30 the tip of the nose, 48 and 54 the
-# corners of the mouth.
+# Many programs before 2016 placed 68 landmarks along the contours of the face (DeepFace 2014 had 67 for
+# its model). The five can be computed from them: the centre of six points is an eye, point 30 the tip of
+# the nose, 48 and 54 the corners of the mouth.
 
 # %%
 import matplotlib.pyplot as plt

@@ -51,9 +51,9 @@ plots.use_style()
 #
 # $$M = \frac{\sum_i F_i}{\left\lVert \sum_i F_i \right\rVert}$$
 #
-# **Predict.** Serena Williams has 52 photos in LFW, each a vector of length 1. How long is the plain mean of
-# the 52, before it is stretched to length 1? (It would be 1 if all photos gave one vector, and about 0.14 if
-# they pointed anywhere.)
+# **Predict.** Serena Williams has 52 photos in LFW, each a vector of length 1. How long is the plain mean
+# of the 52, before it is stretched to length 1? (It would be 1 if all photos gave one vector, and about
+# 0.14 if they pointed anywhere.)
 
 # %% tags=["nbval-check-output"]
 lfw = fl.datasets.lfw_templates()
@@ -135,9 +135,9 @@ for n in (2, 3, 5, 10):
     print(f"{n:2} photos each: with itself {inside.mean():.2f}, left out {outside.mean():.2f}")
 
 # %% [markdown]
-# With two photos the slides' way makes people look **four times nearer** to themselves than they are. And it
-# has the wrong *trend*: the more photos, the worse it looks, while in truth more photos bring you nearer. The
-# cause is in the sum: the photo's cosine with itself is 1, and that 1 has weight $1/n$.
+# With two photos the slides' way makes people look **four times nearer** to themselves than they are. And
+# it has the wrong *trend*: the more photos, the worse it looks, while in truth more photos bring you
+# nearer. The cause is in the sum: the photo's cosine with itself is 1, and that 1 has weight $1/n$.
 #
 # (It is not only histograms. Whoever tests on what was trained on makes this mistake on a larger scale.)
 #
@@ -167,9 +167,9 @@ exercises.check("07.1", left_out)
 #
 # ## 4 · What a mean is worth
 #
-# **Predict.** Enrol everybody with 1, 2, 3, 5 or 9 photos, and test with photos that were not enrolled. Set
-# the threshold so that 1 in 1,000 photos of other people get in. How many of their owners' 2,902 test photos
-# stay locked out: with one photo, and with nine? And where does the threshold go?
+# **Predict.** Enrol everybody with 1, 2, 3, 5 or 9 photos, and test with photos that were not enrolled.
+# Set the threshold so that 1 in 1,000 photos of other people get in. How many of their owners' 2,902 test
+# photos stay locked out: with one photo, and with nine? And where does the threshold go?
 
 
 # %%
@@ -188,9 +188,9 @@ for n in (1, 2, 3, 5, 9):
     print(f"{n} enrolled: threshold {threshold:.3f}, {missed:2} of 2,902 locked out")
 
 # %% [markdown]
-# The second photo alone halves the errors. What differs from photo to photo (light, pose, a blink) points in
-# another direction each time and averages out; what stays is the person. **A few more photos are the cheapest
-# improvement there is.** (The last few errors will not go away. We meet them in a moment.)
+# The second photo alone halves the errors. What differs from photo to photo (light, pose, a blink) points
+# in another direction each time and averages out; what stays is the person. **A few more photos are the
+# cheapest improvement there is.** (The last few errors will not go away. We meet them in a moment.)
 #
 # And the threshold went *down*. That is the $1/R$ of section 1: the strangers come nearer as well. So the
 # threshold of lesson 06, calibrated on single photos, is worth something else at a phone:
@@ -217,10 +217,11 @@ threshold = study.threshold_at(1e-3)
 print(f"threshold {threshold:.3f}: {of_1000(study.rate(threshold))}")
 
 # %% [markdown]
-# One more picture before we go on, because it needs no bins and no smoothing. Sort the strangers' distances
-# and ask at each distance *which share lies at or below it*. That curve is the **ECDF** (empirical
-# distribution function) of the strangers, and it **is** the FMR: nothing has to be computed. One minus the
-# owner's is the FNMR.
+# One more picture before we go on, because it needs no bins and no smoothing. Sort the strangers'
+# distances and ask at each distance *which share lies at or below it*. That curve is the **ECDF**
+# (empirical distribution function) of the strangers' photos, and it **is** the FMR, counted over photos:
+# nothing has to be computed. (The dashed threshold was set to 1 in 1,000 *people*; section 8 says why the
+# two differ.) One minus the owner's is the FNMR.
 #
 # **Read off:** which FMR has her phone at 0.7? And where would it be 1 in 100?
 
@@ -272,11 +273,11 @@ for k in far:
     print(f"{distances[other, row]:.2f} from the nearest, {names[other]}'s")
 
 # %% [markdown]
-# Look at the first numbers, then at the second. "Michael Schumacher 8" lies right among Rubens Barrichello's
-# photos, and "Recep Tayyip Erdogan 4" among Abdullah Gül's. We looked: **they are Barrichello and Gül.** The
-# label is wrong, and so is that of "Mahmoud Abbas 12", who is somebody without a mean here. On "Colin Powell
-# 48" the detector missed him and found the half face at the photo's edge, George W. Bush's. Of these five
-# only "Tom Daschle 21", looking down, was misjudged by the network.
+# Look at the first numbers, then at the second. "Michael Schumacher 8" lies right among Rubens
+# Barrichello's photos, and "Recep Tayyip Erdogan 4" among Abdullah Gül's. We looked: **they are
+# Barrichello and Gül.** The label is wrong, and so is that of "Mahmoud Abbas 12", who is somebody without
+# a mean here. On "Colin Powell 48" the detector missed him and found the half face at the photo's edge,
+# George W. Bush's. Of these five only "Tom Daschle 21", looking down, was misjudged by the network.
 #
 # So of the seven own photos that stay locked out at our threshold, four *should*. No number of enrolled
 # photos removes such errors. **At rates as low as these you measure your labels.** If LFW's photos are on
@@ -291,11 +292,11 @@ for k in far:
 # %% [markdown]
 # ## 6 · Three people, one threshold
 #
-# The right side of the picture is the second thing that the histogram of section 2 hid: 13,000 strangers are
-# a grey mass. Whoever is *dangerous* is in its foot, too few to be seen. So pick people out. A and B are
-# sisters, C is a colleague. (The curves at the top right: for every threshold, the share of own photos that
-# open a phone over the share of other people's that do. It is called **ROC**, and lesson 08 is about it; the
-# marks are where the threshold stands.)
+# The right side of the picture is the second thing that the histogram of section 2 hid: 13,000 strangers
+# are a grey mass. Whoever is *dangerous* is in its foot, too few to be seen. So pick people out. A and B
+# are sisters, C is a colleague. (The curves at the top right: for every threshold, the share of own
+# photos that open a phone over the share of other people's that do. It is called **ROC**, and lesson 08
+# is about it; the marks are where the threshold stands.)
 #
 # Move the threshold (arrow keys work), and answer before you go on:
 #
@@ -316,9 +317,10 @@ assert three.error is None
 print(three.accepted)  # a row for each phone: photos of A, B, C and others that open it
 
 # %% [markdown]
-# Venus's phone is perfect here. Serena's is not, and cannot be: the farthest of her own photos lies at 0.42
-# and the nearest of her sister's at 0.41. No threshold gets between them. And this far down not one of 13,000
-# strangers opens any of the three phones: **against a sister, a threshold for strangers is no guard.**
+# Venus's phone is perfect here. Serena's is not, and cannot be: the farthest of her own photos lies at
+# 0.42 and the nearest of her sister's at 0.41. No threshold gets between them. And this far down not one
+# of 13,000 strangers opens any of the three phones: **against a sister, a threshold for strangers is no
+# guard.**
 
 # %%
 three.who[0].value, three.who[1].value = "George W Bush", "Jeb Bush"
@@ -331,9 +333,9 @@ three.reset()
 
 # %% [markdown]
 # At the threshold that keeps 999 of 1,000 strangers out, one brother opens the other's phone with nearly
-# every photo. Siblings are not strangers, and **no average over strangers says anything about them.** (Apple
-# says the same of Face ID, in the sentence after the famous one: the probability is different for twins and
-# for siblings who look like you.)
+# every photo. Siblings are not strangers, and **no average over strangers says anything about them.**
+# (Apple says the same of Face ID, in the sentence after the famous one: the probability is different for
+# twins and for siblings who look like you.)
 
 # %% [markdown]
 # ---
@@ -346,8 +348,9 @@ three.reset()
 # *is* a correlation, but for subtracting each vector's own average first, which changes little here: 0.581
 # instead of 0.582 for the Williams sisters.
 #
-# 158 means make 12,403 pairs. **Predict.** Nobody told the network who is related to whom. Where in the list
-# of 12,403 will the Williams sisters be, and where the Bush brothers: among the nearest 1,000? 100? 10?
+# 158 means make 12,403 pairs. **Predict.** Nobody told the network who is related to whom. Where in the
+# list of 12,403 will the Williams sisters be, and where the Bush brothers: among the nearest 1,000? 100?
+# 10?
 #
 # ### Exercise 07.2 · The nearest two
 #
@@ -391,10 +394,10 @@ axes.tick_params(axis="x", rotation=55)
 _ = axes.set_title("cosine of the means")
 
 # %% [markdown]
-# Six bright pairs along the diagonal (left white: everybody's cosine with themselves is 1), and little else.
-# Is that *all* there is? Compare the 12,403 cosines with those of 158 **directions drawn at random** in 128
-# dimensions, which resemble nobody. (The means' common part, the direction in which *all* faces point, is
-# taken out first.)
+# Six bright pairs along the diagonal (left white: everybody's cosine with themselves is 1), and little
+# else. Is that *all* there is? Compare the 12,403 cosines with those of 158 **directions drawn at
+# random** in 128 dimensions, which resemble nobody. (The means' common part, the direction in which *all*
+# faces point, is taken out first.)
 
 # %%
 centred = lesson07.unit(study.means - study.means.mean(axis=0))
@@ -428,11 +431,11 @@ with plt.rc_context({"figure.constrained_layout.use": False}):
 # spreads people over its space almost as evenly as chance would; that is what its training rewards. What it
 # leaves is a *tail* of a few pairs, and that is where false matches live.
 #
-# Who is in it? That is the network's view: a distance says nothing about how alike two people look to you.
-# But these are public figures, and what is on record about the six pairs is hard to overlook: each is two
-# women or two men, and each shares a profession. Does the network see groups? LFW has no labels for them, and
-# guessing them from faces is what this course does not do. One grouping needs no guess: who played tennis on
-# the women's tour, and who on the men's. How often does a phone open for a colleague?
+# Who is in it? That is the network's view: a distance says nothing about how alike two people look to
+# you. But these are public figures, and what is on record about the six pairs is hard to overlook: each
+# is two women or two men, and each shares a profession. Does the network see groups? LFW has no labels
+# for them, and guessing them from faces is what this course does not do. One grouping needs no guess: who
+# played tennis on the women's tour, and who on the men's. How often does a phone open for a colleague?
 
 # %%
 women, men = lesson07.TENNIS["women's tour"], lesson07.TENNIS["men's tour"]
@@ -448,14 +451,14 @@ print("across the two:", of_1000(study.group_rate(threshold, women, men)))
 # (Howard and others, 2019; NIST, 2019, on millions of photos). LFW's makers say themselves that theirs is
 # not enough.
 #
-# What follows even so: a stranger drawn from *everybody* is an easy opponent. Whoever stands beside you with
-# your phone in hand (a sister, a colleague) is not drawn from everybody.
+# What follows even so: a stranger drawn from *everybody* is an easy opponent. Whoever stands beside you
+# with your phone in hand (a sister, a colleague) is not drawn from everybody.
 
 # %% [markdown]
 # ## 8 · The phones
 #
-# Now for all 158 phones, at the one threshold that promises 1 in 1,000. First, 1 in 1,000 *what*? Jeb Bush's
-# phone, tried by every photo of everybody else:
+# Now for all 158 phones, at the one threshold that promises 1 in 1,000. First, 1 in 1,000 *what*? Jeb
+# Bush's phone, tried by every photo of everybody else:
 
 # %%
 jeb = study.place("Jeb_Bush")
@@ -488,8 +491,8 @@ print("of photos, people drawn anew:", of_1000(people))
 #
 # ### Exercise 07.3 · A stranger's chance
 #
-# `opened` (N,) says for each photo whether it opens the phone, `person` (N,) who is on it. Return the chance
-# of a stranger, each person drawn equally often, and then one of that person's photos.
+# `opened` (N,) says for each photo whether it opens the phone, `person` (N,) who is on it. Return the
+# chance of a stranger, each person drawn equally often, and then one of that person's photos.
 
 
 # %% tags=["exercise"]
@@ -524,7 +527,8 @@ at = (distance[near[last]] + distance[near[last + 1]]) / 2
 assert np.isclose(at, study.threshold_at(1e-3, jeb))
 
 # %% [markdown]
-# **Predict.** The average over the phones is 1 in 1,000. What is it at the best and at the worst of the 158?
+# **Predict.** The average over the phones is 1 in 1,000. What is it at the best and at the worst of the
+# 158?
 
 # %%
 rates, low, high = 1000 * np.array([(phone.value, phone.low, phone.high) for phone in phones]).T
@@ -554,9 +558,9 @@ print(f"correlation of the two halves: {np.corrcoef(first, second)[0, 1]:.1f}")
 # %% [markdown]
 # About half: some of it is chance, some of it belongs to the phone's owner.
 #
-# Then how bad is the *worst* phone? We have picked a maximum out of 158 numbers that each carry luck, and the
-# maximum is where the luck was bad. (The interval printed above knows nothing of the picking.) So do it
-# properly: **choose on one half of the strangers, judge on the other.**
+# Then how bad is the *worst* phone? We have picked a maximum out of 158 numbers that each carry luck, and
+# the maximum is where the luck was bad. (The interval printed above knows nothing of the picking.) So do
+# it properly: **choose on one half of the strangers, judge on the other.**
 #
 # **Predict.** On the half where it was chosen, the worst phone lets in some 4 of 1,000. And on the other
 # half?
@@ -582,9 +586,9 @@ for name, values in table.items():
 
 # %% [markdown]
 # **The winner's curse**: whoever is chosen for an extreme number looks less extreme the next time. Of the
-# excess of the worst phone over the average more than half was luck. A maximum, a best threshold, a favourite
-# loss: what was chosen on data must be judged on other data. It will come back in lesson 08, with papers for
-# phones.
+# excess of the worst phone over the average about half was luck (58 % here; with other strangers it might
+# be 40 to 90). A maximum, a best threshold, a favourite loss: what was chosen on data must be judged on
+# other data. It will come back in lesson 08, with papers for phones.
 #
 # Part of it is real, though. Doddington and others (1998) gave the kinds names from the farm: *sheep* are
 # told apart easily, *goats* are locked out, *lambs* have phones that open for many, *wolves* open many
@@ -603,14 +607,14 @@ worst = max(study.phone_rates(own[loose]), key=lambda phone: phone.value)
 print(f"the loosest one at the worst phone: {of_1000(worst)}")
 
 # %% [markdown]
-# The threshold that is right for one phone lets in one stranger of 80 at another. (And the cure needs what a
-# phone does not have: thousands of strangers to compare its owner with. With fewer, the "own threshold" rests
-# on two or three of them.)
+# The threshold that is right for one phone lets in one stranger of 80 at another. (And the cure needs
+# what a phone does not have: thousands of strangers to compare its owner with. With fewer, the "own
+# threshold" rests on two or three of them.)
 #
 # ### A bag full of phones
 #
-# **Predict.** A stranger finds a bag with all 158 phones, each of which keeps out 999 of 1,000 strangers. How
-# likely is it that one of them opens?
+# **Predict.** A stranger finds a bag with all 158 phones, each of which keeps out 999 of 1,000 strangers.
+# How likely is it that one of them opens?
 
 # %%
 strange = study.person >= len(study.names)
@@ -624,13 +628,13 @@ print(f"{chance.mean():.0%} of strangers; 1 − 0.999¹⁵⁸ = {1 - 0.999**158:
 #
 # ### What may be claimed?
 #
-# Apple says of Face ID: a random person opens your phone with a probability below 1 in 1,000,000. (It uses
-# depth and infrared, on a person who is there; nothing here says anything about it.) How many strangers would
-# one have to try at one phone to say so? Take the kindest case: **none** of $n$ strangers gets in. Were the
-# rate $3/n$, that would happen with probability $(1 - 3/n)^n \approx e^{-3} = 0.05$. So with 95 % confidence
-# the rate is below $3/n$: the **rule of three**. (Strangers are counted here, each of whom tries once at one
-# phone. Lesson 08 counts *pairs*, of which a few thousand people make millions; there you will see why that
-# is not the same evidence.)
+# Apple says of Face ID: a random person opens your phone with a probability below 1 in 1,000,000. (It
+# uses depth and infrared, on a person who is there; nothing here says anything about it.) How many
+# strangers would one have to try at one phone to say so? Take the kindest case: **none** of $n$ strangers
+# gets in. Were the rate $3/n$, that would happen with probability $(1 - 3/n)^n \approx e^{-3} = 0.05$. So
+# with 95 % confidence the rate is below $3/n$: the **rule of three**. (Strangers are counted here, each
+# of whom tries once at one phone. Lesson 08 counts *pairs*, of which a few thousand people make millions;
+# there you will see why that is not the same evidence.)
 #
 # ### Exercise 07.4 · One in a million
 #
@@ -653,14 +657,14 @@ print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_o
 # So much for "could *they* unlock each other's phone?". The answer in one sentence, as it should be given:
 #
 # > In this network's space, at a threshold *set* so that 1 of 1,000 strangers from LFW gets into a phone
-# drawn at > random, single phones differ: the one that looks worst to one half of the strangers lets in about
-# 2 of 1,000 > of the other half. And of the photos of two pairs of siblings about nine in ten (88 to 97 %)
-# open the other's > phone.
+# drawn at > random, single phones differ: the one that looks worst to one half of the strangers lets in
+# about 2 of 1,000 > of the other half. And of the photos of two pairs of siblings about nine in ten (88
+# to 97 %) open the other's > phone.
 #
-# And what it does *not* say. LFW shows press photos of public figures: mostly men, mostly from North America
-# and Europe, few old people, hardly a child. Rates are of *its* strangers. It says to whom the errors fall
-# only as far as these 158; it has no twins and too few siblings; nobody in it *tries* to get in. And all of
-# it is about one network: SFace, behind YuNet.
+# And what it does *not* say. LFW shows press photos of public figures: mostly men, mostly from North
+# America and Europe, few old people, hardly a child. Rates are of *its* strangers. It says to whom the
+# errors fall only as far as these 158; it has no twins and too few siblings; nobody in it *tries* to get
+# in. And all of it is about one network: SFace, behind YuNet.
 
 # %% [markdown]
 # ## 9 · Your own celebrities
@@ -679,9 +683,9 @@ print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_o
 # vectors come from the same pipeline. (Whoever is among LFW's 158 too is taken out of the strangers, if the
 # name is spelt the same way; under another spelling you will see a "stranger" open the phone every time.)
 #
-# **Privacy.** Everything stays in this notebook's memory. But a face vector is personal data, of celebrities
-# too: use photos that you may use, don't store the notebook with their outputs, and do this to *friends* only
-# if they said yes.
+# **Privacy.** Everything stays in this notebook's memory. But a face vector is personal data, of
+# celebrities too: use photos that you may use, don't store the notebook with their outputs, and do this
+# to *friends* only if they said yes.
 
 # %%
 FOLDER = None  # such as "~/Pictures/celebrities"
@@ -695,8 +699,9 @@ if FOLDER:
     display(Celebrities(mine.joined(study), mine.names[:3], threshold))
 
 # %% [markdown]
-# Then ask as above: `mine.joined(study).phone_rates(threshold)` for each phone's rate among LFW's strangers,
-# `mine.opens(threshold)` for who opens whose, `mine.means @ mine.means.T` for the slides' last picture.
+# Then ask as above: `mine.joined(study).phone_rates(threshold)` for each phone's rate among LFW's
+# strangers, `mine.opens(threshold)` for who opens whose, `mine.means @ mine.means.T` for the slides' last
+# picture.
 
 # %%
 exercises.progress()
@@ -707,8 +712,8 @@ exercises.progress()
 # - A template from several photos is their **mean, brought to length 1**. The second photo helps most, and
 #   a handful is enough.
 # - It moves *everybody* nearer, so **the threshold belongs to the template** as much as to the network.
-# - Never compare a photo with a mean that it is part of: **leave one out**. With two photos the difference is
-#   0.08 against 0.32.
+# - Never compare a photo with a mean that it is part of: **leave one out**. With two photos the
+#   difference is 0.08 against 0.32.
 # - Low error rates measure the labels first. Look at the farthest photos before you blame the network.
 # - False matches live in a **tail of few pairs**: siblings, and whoever the network takes for one.
 # - Say *whose* rate: of photos or of people, of the average phone or of this one. For the interval draw
@@ -727,10 +732,10 @@ exercises.progress()
 #   Statistical Analysis of Speaker Performance.* ICSLP 1998.
 # - R. M. Bolle, N. K. Ratha, S. Pankanti. *Error Analysis of Pattern Recognition Systems: the Subsets
 #   Bootstrap.* CVIU 93, 2004 (why to draw people).
-# - J. J. Howard, Y. B. Sirotin, A. R. Vemury. *The Effect of Broad and Specific Demographic Homogeneity on
-#   the Imposter Distributions and False Match Rates in Face Recognition Algorithm Performance.* BTAS 2019.
-#   P. Grother, M. Ngan, K. Hanaoka. *Face Recognition Vendor Test, Part 3: Demographic Effects.* NISTIR 8280,
-#   2019.
+# - J. J. Howard, Y. B. Sirotin, A. R. Vemury. *The Effect of Broad and Specific Demographic Homogeneity
+#   on the Imposter Distributions and False Match Rates in Face Recognition Algorithm Performance.* BTAS
+#   2019. P. Grother, M. Ngan, K. Hanaoka. *Face Recognition Vendor Test, Part 3: Demographic Effects.*
+#   NISTIR 8280, 2019.
 # - Apple, *About Face ID advanced technology* (support page).
-# - Data: LFW as vectors, see lesson 00 and `data/README.md`. The people named are public figures; everything
-#   said of them is said of distances between vectors.
+# - Data: LFW as vectors, see lesson 00 and `data/README.md`. The people named are public figures;
+#   everything said of them is said of distances between vectors.

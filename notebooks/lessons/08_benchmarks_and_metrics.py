@@ -22,7 +22,7 @@
 #
 # **Prerequisites.** Lessons 00 and 06: score, threshold, false match and false non-match.
 #
-# **Minutes.** 60, with the exercises 90.
+# **Minutes.** 75, with the exercises 105.
 #
 # **Words.** The equal error rate is 동일 오류율 in Korean and 等価エラー率 in Japanese; the other words are
 # in lesson 00's table.
@@ -54,8 +54,8 @@ thresholds = np.array([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
 # $$\text{TAR}(t) = \frac{\#\{\text{same, score} \ge t\}}{\#\{\text{same}\}} = 1 - \text{FNMR}, \qquad
 # \text{TRR}(t) = \frac{\#\{\text{different, score} < t\}}{\#\{\text{different}\}} = 1 - \text{FMR}.$$
 #
-# **Predict.** One pair of the same person scores 0.11. Down to which threshold must you go to accept it, and
-# how many of the five strangers come in with it?
+# **Predict.** One pair of the same person scores 0.11. Down to which threshold must you go to accept it,
+# and how many of the five strangers come in with it?
 #
 # ### Exercise 08.1 · The slides' table
 #
@@ -119,8 +119,8 @@ print(f"chance that a pair of the same person scores higher than one of differen
 # | APCER | an attack passes as live | attacks of one kind | a presentation |
 # | BPCER | a living face is refused | presentations of living faces | a presentation |
 #
-# (ISO/IEC 19795-1, and 30107-3 for the last two.) Comparisons know nothing of the photos in which no face was
-# found; visits do. On 300 of LFW's pairs DeepFace's detector found none in 4 (lesson 06;
+# (ISO/IEC 19795-1, and 30107-3 for the last two.) Comparisons know nothing of the photos in which no face
+# was found; visits do. On 300 of LFW's pairs DeepFace's detector found none in 4 (lesson 06;
 # `benchmarks/results/vs_deepface.md`). One may leave them out, call them *different people*, or an error.
 #
 # **Predict.** A detector gives up on every difficult photo. What happens to FMR and FNMR? And to FRR?
@@ -154,18 +154,18 @@ for words, low, high in (
     ("left out (none of the four counts)", (right - no_face) / (pairs - no_face), right / (pairs - no_face)),
     ("counted as errors", (right - no_face) / pairs, right / pairs),
 ):
-    print(f"{words:36} between {low:.1%} and {high:.1%}, as the four fell out before")
+    print(f"{words:36} between {low:.1%} and {high:.1%}, depending on how the four had counted")
 
 # %% [markdown]
-# More than a point, from four pairs and a sentence in the small print. The slides' second table, TPIR and
+# A point, from four pairs and a sentence in the small print. The slides' second table, TPIR and
 # TNIR, waits for a gallery: lesson 09.
 #
 # ## 3 · LFW: six thousand pairs
 #
 # *Labeled Faces in the Wild* (2007) made face recognition comparable: everybody is measured on the same
-# pairs. Ten folds, each of 300 pairs of the same person and 300 of different people, no person in two folds.
-# (The slides say 300 × 300 pixels; LFW's photos have 250 × 250.) facelab carries one vector for each of its
-# 13,233 photos, so it runs here and now, without a photo.
+# pairs. Ten folds, each of 300 pairs of the same person and 300 of different people, no person in two
+# folds. (The slides say 300 × 300 pixels; LFW's photos have 250 × 250.) facelab carries one vector for
+# each of its 13,233 photos, so it runs here and now, without a photo.
 
 # %%
 templates = fl.datasets.lfw_templates()
@@ -211,7 +211,8 @@ print(
 # %% [markdown]
 # Three different "±", and papers print the first or the second, often without saying which. The exact
 # interval is 0.4 points wide: **the first digit after the point is noise too.** And the threshold?
-# `best_threshold` hides nothing: it tries every gap between two scores, and takes the middle of the best one.
+# `best_threshold` hides nothing: it tries every gap between two scores, and takes the middle of the best
+# one.
 
 # %%
 s, is_same = lfw_scores[lfw.fold != 0], lfw.same[lfw.fold != 0]
@@ -238,10 +239,10 @@ else:
 # %% [markdown]
 # ## 4 · Look-alikes
 #
-# Why is 99.4 % so easy? Because LFW pairs *random* strangers: an old man with a young woman. The slides show
-# the answer, **FGLFW**: the same positives, and negatives that human eyes found alike (*fine-grained*
-# instead of *coarse-grained* differences). Its list is its authors'; with it, `facelab data get fglfw --from
-# FILE` and `facelab benchmark lfw --protocol fglfw` run it.
+# Why is 99.4 % so easy? Because LFW pairs *random* strangers: an old man with a young woman. The slides
+# show the answer, **FGLFW**: the same positives, and negatives that human eyes found alike
+# (*fine-grained* instead of *coarse-grained* differences). Its list is its authors'; with it, `facelab
+# data get fglfw --from FILE` and `facelab benchmark lfw --protocol fglfw` run it.
 #
 # Always at hand is a protocol made here, by a rule: in each fold, the first photo of a negative pair is
 # paired with the photo of another person that **SFace** finds nearest. Be clear about what that is. It is
@@ -258,8 +259,8 @@ print(f"LFW's strangers accepted at {threshold:.3f}:", fl.metrics.fmr(lfw_scores
 print(f"look-alikes accepted at     {threshold:.3f}:", fl.metrics.fmr(alike_scores, alike.same, threshold))
 
 # %% [markdown]
-# Six of ten! From the same network, at the same threshold. **A false match rate is a fact about the pairs as
-# much as about the network.** Now move the threshold yourself.
+# Six of ten! From the same network, at the same threshold. **A false match rate is a fact about the pairs
+# as much as about the network.** Now move the threshold yourself.
 #
 # - On LFW, find the threshold with the highest accuracy. How wide is the range that is nearly as good?
 # - Switch to the look-alikes. Which two of the four counts changed, and which two cannot have?
@@ -285,8 +286,8 @@ _ = axes.legend(loc="lower right")
 
 # %% [markdown]
 # Two corners: all that matters happens within a pixel of the frame. The widget's curve is a **DET** curve
-# (Martin et al., 1997): both *errors*, each on the scale of normal deviates, so that the corner is stretched
-# until it can be seen.
+# (Martin et al., 1997): both *errors*, each on the scale of normal deviates, so that the corner is
+# stretched until it can be seen.
 #
 # A cell moves the widget as a hand does:
 
@@ -313,15 +314,15 @@ print(evaluate(scored_templates("lookalike", templates)))
 #
 # - **EER**, where both errors are equal: one number, and nobody's operating point. A phone wants few false
 #   matches, a search for a missing child few misses.
-# - **TAR at FAR 0.001** is such a point. Of 3,000 negatives it is *three*, so its interval is wide. It comes
-#   from drawing *people*, not pairs, with replacement: somebody's pairs succeed and fail together.
-# - **d′** is the distance of the two means in standard deviations. It looks at the middle of the histograms;
-#   errors happen at their ends.
+# - **TAR at FAR 0.001** is such a point. Of 3,000 negatives it is *three*, so its interval is wide. It
+#   comes from drawing *people*, not pairs, with replacement: somebody's pairs succeed and fail together.
+# - **d′** is the distance of the two means in standard deviations. It looks at the middle of the
+#   histograms; errors happen at their ends.
 #
 # ## 5 · The same weights, five crops
 #
-# Before comparing networks: how much do the photos' crops do? The same SFace, the same detector (YuNet), the
-# same 6,000 pairs; the face cut out in different ways (lesson 05).
+# Before comparing networks: how much do the photos' crops do? The same SFace, the same detector (YuNet),
+# the same 6,000 pairs; the face cut out in different ways (lesson 05).
 #
 # **Predict.** Put in order: the box stretched to a square; the box letterboxed; a square around the box;
 # five landmarks; five landmarks, and the vector averaged with the mirror image's. How many points of
@@ -435,11 +436,11 @@ assert differences("LFW", 3)["ArcFace", "CosFace"] < 0.05
 papers.reset()
 
 # %% [markdown]
-# ArcFace and CosFace differ by **six pairs** of 6,000: luck, says this test. But it treats the two as if each
-# had been asked *other* pairs. They were asked the same ones, so only the pairs on which they differ count,
-# and of those each is a toss of a coin: **McNemar's test**. How many are there? ArcFace has six more right.
-# Perhaps it was right on 6 where CosFace was wrong, and never the other way round; perhaps on 16, and wrong
-# on another 10.
+# ArcFace and CosFace differ by **six pairs** of 6,000: luck, says this test. But it treats the two as if
+# each had been asked *other* pairs. They were asked the same ones, so only the pairs on which they differ
+# count, and of those each is a toss of a coin: **McNemar's test**. How many are there? ArcFace has six
+# more right. Perhaps it was right on 6 where CosFace was wrong, and never the other way round; perhaps on
+# 16, and wrong on another 10.
 #
 # **Predict.** For which of the two cases is the difference real?
 
@@ -450,16 +451,17 @@ for only_arcface, only_cosface in ((6, 0), (7, 1), (8, 2), (16, 10), (30, 24)):
     print(f"only ArcFace right on {only_arcface:2}, only CosFace on {only_cosface:2}: p = {p:.3f}")
 
 # %% [markdown]
-# The same two accuracies, and the answer is *real* (p = 0.03), or *luck*. Which one, is in a list of wrong
-# pairs that no paper prints. **Whoever compares two systems on one test set should print which pairs they
-# differ on.** (And a p of 0.03 is one of 66 that could be looked for in this table.) Three more reasons for
-# care, which no interval covers:
+# The same two accuracies, and p is below 0.05 only if CosFace was never right alone. Whether it was, is
+# in a list of wrong pairs that no paper prints. **Whoever compares two systems on one test set should
+# print which pairs they differ on.** (And a p of 0.03 is one of 66 that could be looked for in this
+# table.) Three more reasons for care, which no interval covers:
 #
 # - **The labels.** LFW has people under two names and photos under a wrong one. When ten pairs are left,
-#   some of the ten may be LFW's own mistakes, and the last tenth of a per cent measures who agrees with them.
+#   some of the ten may be LFW's own mistakes, and the last tenth of a per cent measures who agrees with
+#   them.
 # - **The training photos.** From 0.2 to 200 million, from different sources, and the table does not say
-#   whether people of LFW are among them (*subject-independent* was the word in lesson 00). It compares whole
-#   systems, not losses.
+#   whether people of LFW are among them (*subject-independent* was the word in lesson 00). It compares
+#   whole systems, not losses.
 # - **The choice.** Twelve papers, each after many runs, report the best. The best of many lucky runs is
 #   luckier.
 #
@@ -477,8 +479,8 @@ for only_arcface, only_cosface in ((6, 0), (7, 1), (8, 2), (16, 10), (30, 24)):
 # | CPLFW | 2018 | pose, on LFW's people; strangers of like sex and race | 6,000 pairs |
 # | IJB-B, IJB-C | 2017, 2018 | templates of several photos, frames of video | FMR to 10⁻⁵, 10⁻⁶ |
 #
-# LFW, CFP-FP, CALFW and CPLFW are *saturated* (the Japanese slides, and MagFace's authors: "easy
-# benchmarks"); newer papers report TAR at FAR 10⁻⁴ or 10⁻⁵ on IJB-B and IJB-C.
+# LFW and CFP-FP are *saturated*, CALFW and CPLFW have levelled off (the Japanese slides, and MagFace's
+# authors: "easy benchmarks"); newer papers report TAR at FAR 10⁻⁴ or 10⁻⁵ on IJB-B and IJB-C.
 #
 # ### The data behind the table
 #
@@ -499,10 +501,10 @@ for only_arcface, only_cosface in ((6, 0), (7, 1), (8, 2), (16, 10), (30, 24)):
 # | Facebook | 2014 | 4.4M | 4K | 800/1100/1200 | private |
 #
 # And MS-Celeb-1M had to be *cleaned*: it was gathered by a search engine, and a large part of the photos
-# under a name showed somebody else. ArcFace's authors kept 5.8M photos of 85,000 people (MS1MV2), by setting
-# aside what lies far from its class's centre and looking at the doubtful ones; a second pass with a better
-# detector left 5.1M of 93,000 (MS1MV3). Later sets clean themselves, with a network in the loop: Glint360K,
-# 17M of 360,000 people; WebFace42M, 42M of 2 million, out of 260M found. On a log scale:
+# under a name showed somebody else. ArcFace's authors kept 5.8M photos of 85,000 people (MS1MV2), by
+# setting aside what lies far from its class's centre and looking at the doubtful ones; a second pass with
+# a better detector left 5.1M of 93,000 (MS1MV3). Later sets clean themselves, with a network in the loop:
+# Glint360K, 17M of 360,000 people; WebFace42M, 42M of 2 million, out of 260M found. On a log scale:
 
 # %%
 training_sets = {
@@ -514,19 +516,24 @@ training_sets = {
 axes = plt.subplots(figsize=(9.5, 4.4))[1]
 for name, (year, photos_m, people_k) in training_sets.items():
     axes.scatter(year, photos_m, s=25 * np.sqrt(people_k), color=plots.BLUE, alpha=0.5)
-    axes.annotate(name, (year, photos_m), xytext=(8, 5), textcoords="offset points", fontsize=12)
+    below = name in ("VGGFace2", "Glint360K", "VGGFace", "CelebFaces+")
+    offset = (8, -16) if below else (8, 6)
+    axes.annotate(name, (year, photos_m), xytext=offset, textcoords="offset points", fontsize=12)
 axes.set(
-    yscale="log", ylabel="million photos", xlim=(2013.5, 2022.5), title="Training sets; area: √ of people"
+    xlabel="year",
+    yscale="log",
+    ylabel="million photos",
+    xlim=(2013.5, 2022.5),
+    title="Training sets; area: √ of people",
 )
 axes.set_ylim(0.1, 2000)
 
 # %% [markdown]
-# Google's and Facebook's are private. The public sets have grown a hundredfold in seven years, and more in
-# *people* than in photos of each: lesson 01 said why.
+# Google's (its authors count 200M and, elsewhere, 500M) and Facebook's are private. The public sets have grown eighty-fold in seven years, and more in *people* than in photos of each: lesson 01 said why.
 #
-# Nearly all were taken from the web without asking anybody. MS-Celeb-1M was withdrawn by its makers in 2019,
-# MegaFace is no longer given out; copies go on circulating. That they can be had does not mean that they may
-# be used.
+# Nearly all were taken from the web without asking anybody. MS-Celeb-1M was withdrawn by its makers in
+# 2019, MegaFace is no longer given out; copies go on circulating. That they can be had does not mean that
+# they may be used.
 #
 # ## 7 · What N pairs cannot show
 #
@@ -545,8 +552,8 @@ for n in (100, 3000, 16_522_626):
 # Everybody is photographed once, and compared with everybody else. None of the pairs matches. Return the
 # smallest number of people that shows a rate below `fmr`.
 #
-# (In lesson 07 one in a million took 3,000,000 *strangers* at one phone. Here it takes 3,000,000 *pairs*, and
-# people make pairs fast: n of them make n (n − 1) / 2.)
+# (In lesson 07 one in a million took 3,000,000 *strangers* at one phone. Here it takes 3,000,000 *pairs*,
+# and people make pairs fast: n of them make n (n − 1) / 2.)
 
 
 # %% tags=["exercise"]
@@ -564,10 +571,11 @@ def people_needed(fmr):
 exercises.check("08.5", people_needed)
 
 # %% [markdown]
-# 2,450 people for one in a million, instead of three million: too good to be true, and it is not quite. Each
-# person is in 2,449 of the pairs, so the pairs hang together; the rule of three takes them for independent.
-# One person whom everybody resembles, and 2,449 pairs match at once. As a *bound for these people* it holds;
-# for the next 2,450 it says as much as 2,450 people can.
+# 2,450 people for one in a million, instead of three million: too good to be true, and it is not quite.
+# Each person is in 2,449 of the pairs, so the pairs hang together; the rule of three takes them for
+# independent. One person whom everybody resembles, and 2,449 pairs match at once. If one person in 2,450
+# were taken for everybody, the false match rate would be 8 in 10,000, and 2,450 people would still show
+# no such one with probability 37 %. "Below one in a million" can be wrong 800-fold.
 #
 # So thresholds for small rates need many people. One photo of each of LFW's 5,749, everybody with everybody
 # (`facelab calibrate` prints the same; `facelab calibrate FOLDER` does it for people of your own):
@@ -604,7 +612,8 @@ for setting in small.settings:
 # (NIST, FRVT part 3, 2019). Can we ask it here?
 #
 # LFW has no official labels of sex, age or origin. What it does tell is a name and how often somebody was
-# photographed by the press. So let us ask what can be asked: are people with *few* photos missed more often?
+# photographed by the press. So let us ask what can be asked: are people with *few* photos missed more
+# often?
 
 # %% tags=["nbval-check-output"]
 t = 1 - fl.calibration.threshold_for("yunet+aligned+sface")
@@ -625,9 +634,9 @@ low, high = fl.metrics.wilson(seen, 150)
 print(f"all: {everybody:.1%}.  The group: {seen} of 150 = {seen / 150:.1%}, interval {low:.1%} to {high:.1%}")
 
 # %% [markdown]
-# The interval still holds the mean: twice the errors, and LFW could not tell. Many groups are no larger than
-# that: LFW was estimated to be 77.5 % male and 83.5 % White (Han and Jain, 2014). So "we found no difference
-# between groups on LFW" is a statement about LFW's size.
+# The interval still holds the mean: twice the errors, and LFW could not tell. Many groups are no larger
+# than that: LFW was estimated to be 77.5 % male and 83.5 % White (Han and Jain, 2014). So "we found no
+# difference between groups on LFW" is a statement about LFW's size.
 #
 # Why not let a network guess everybody's sex and origin, and go on? Because its errors would be made on the
 # same blurred and dark photos as ours, so that the groups would be sorted by difficulty; because guessing
@@ -661,18 +670,17 @@ _ = axes.legend()
 
 # %% [markdown]
 # Some photos match dozens of strangers, and many match nobody. Biometrics calls it a **menagerie**
-# (lesson 07): *lambs* are those for whom others are taken, *wolves* those who are taken for others, and in a
-# comparison of one photo with one photo they are the same. For the worst of them "1 in 1,000" is 1 in 140 on
-# each try. It is why intervals here draw people, and why a mean rate
-# promises nothing to the person at the door. (One photo each: whether it is the person or the photo, these
-# numbers do not say.)
+# (lesson 07): *lambs* are those for whom others are taken, *wolves* those who are taken for others, and
+# in a comparison of one photo with one photo they are the same. For the worst of them "1 in 1,000" is 1
+# in 140 on each try. It is why intervals here draw people, and why a mean rate promises nothing to the
+# person at the door. (One photo each: whether it is the person or the photo, these numbers do not say.)
 #
 # ## 9 · One against many
 #
 # Last, a gallery. Of the 1,680 people with two photos, every other one is enrolled, with one photo; their
-# second photos are the probes. Everybody who comes is enrolled (a **closed set**), and the only question is
-# the rank of the right name. The **CMC** curve: at rank k, the share of probes whose own name is among the k
-# best.
+# second photos are the probes. Everybody who comes is enrolled (a **closed set**), and the only question
+# is the rank of the right name. The **CMC** curve: at rank k, the share of probes whose own name is among
+# the k best.
 
 # %%
 twice = np.flatnonzero(templates.counts >= 2)
@@ -700,13 +708,13 @@ exercises.progress()
 # %% [markdown]
 # ## What to remember
 #
-# - Every rate is a share of something: comparisons, photos, visits, searches. Ask of what, and what became of
-#   the photos without a face.
+# - Every rate is a share of something: comparisons, photos, visits, searches. Ask of what, and what
+#   became of the photos without a face.
 # - A threshold must not be chosen on the pairs it is judged by.
-# - **A false match rate belongs to the pairs as much as to the network**: at LFW's best threshold six of ten
-#   look-alikes get in.
-# - An accuracy without an interval is half a number. ArcFace and CosFace differ by six pairs of LFW's 6,000;
-#   whether that is luck, only the list of the pairs could say (McNemar).
+# - **A false match rate belongs to the pairs as much as to the network**: at LFW's best threshold six of
+#   ten look-alikes get in.
+# - An accuracy without an interval is half a number. ArcFace and CosFace differ by six pairs of LFW's
+#   6,000; whether that is luck, only the list of the pairs could say (McNemar).
 # - The crop moved the same weights by 17 points; most rows of the papers' table lie within one.
 # - None in N shows less than 3 in N, and nothing about people who were not there. LFW cannot show whether a
 #   system is fair.
@@ -716,9 +724,14 @@ exercises.progress()
 #
 # - Slides (DaHyun Kim): "Result Analysis – Verification" and "Facial Identification – Analysis" (the two
 #   tables), "LFW", "FGLFW", "Dataset". Slides (J. Kim) and J. Deng et al., *ArcFace*, CVPR 2019, Table 4.
-# - G. B. Huang et al., *Labeled Faces in the Wild*, 2007; L. Wolf et al., *Face Recognition in Unconstrained
-#   Videos* (YTF), CVPR 2011; W. Deng et al., *Fine-grained Face Verification: FGLFW Database, Baselines, and
-#   Human-DCMN Partnership*, Pattern Recognition 2017.
+# - Test sets: S. Sengupta et al., *Frontal to Profile Face Verification* (CFP), WACV 2016; S. Moschoglou et al.,
+#   *AgeDB*, CVPRW 2017; T. Zheng, W. Deng, *Cross-Age LFW* (2017) and *Cross-Pose LFW* (2018); C. Whitelam et
+#   al., *IJB-B*, CVPRW 2017; B. Maze et al., *IJB-C*, ICB 2018; I. Kemelmacher-Shlizerman et al., *MegaFace*,
+#   CVPR 2016. Training sets: X. An et al., *Partial FC* (Glint360K), 2020; Z. Zhu et al., *WebFace260M*, CVPR
+#   2021. Q. McNemar, *Note on the sampling error of the difference between correlated proportions*, 1947.
+# - G. B. Huang et al., *Labeled Faces in the Wild*, 2007; L. Wolf et al., *Face Recognition in
+#   Unconstrained Videos* (YTF), CVPR 2011; W. Deng et al., *Fine-grained Face Verification: FGLFW
+#   Database, Baselines, and Human-DCMN Partnership*, Pattern Recognition 2017.
 # - M. Wang, W. Deng, *Deep Face Recognition: A Survey*, 2018 (the data sets).
 # - ISO/IEC 19795-1 (rates); A. Martin et al., *The DET Curve*, Eurospeech 1997; P. J. Phillips et al., *The
 #   FERET Evaluation Methodology*, PAMI 2000 (CMC).

@@ -50,6 +50,7 @@ from facelab.course.lesson04.experiments import (
     sorted_plus,
     unrecognisable,
 )
+from facelab.training import embeddings_of
 
 __all__ = [
     "DIM",
@@ -65,6 +66,7 @@ __all__ = [
     "degrade",
     "digits",
     "elastic",
+    "embeddings_of",
     "faces",
     "group_shares",
     "hard_weights",

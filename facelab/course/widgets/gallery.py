@@ -264,7 +264,7 @@ class GalleryDesk(LiveWidget):
             who = f"{match.name} (id {match.id}): {match.distance:.3f} ≤ {match.threshold:.3f}."
         size = self.gallery.templates
         templates = f"{size:,} template{'s' * (size != 1)}"
-        worth = f"FPIR at this threshold with {templates}: at most {match.fpir.value:.1%}."
+        worth = f"FPIR at this threshold with {templates}: on average at most {match.fpir.value:.1%}."
         return f"{who} {worth}{several}"
 
     # ---- what is stored with a notebook
