@@ -331,8 +331,6 @@ class Gallery:
             self._writable()
             self._rewrite(Columns.nobody(self.about.dimension), self._next_id)
 
-    # ------------------------------------------------------------------ identifying
-
     def identify(
         self,
         faces: Any,

@@ -519,17 +519,13 @@ for name, (year, photos_m, people_k) in training_sets.items():
     below = name in ("VGGFace2", "Glint360K", "VGGFace", "CelebFaces+")
     offset = (8, -16) if below else (8, 6)
     axes.annotate(name, (year, photos_m), xytext=offset, textcoords="offset points", fontsize=12)
-axes.set(
-    xlabel="year",
-    yscale="log",
-    ylabel="million photos",
-    xlim=(2013.5, 2022.5),
-    title="Training sets; area: √ of people",
-)
+axes.set(xlabel="year", yscale="log", ylabel="million photos", xlim=(2013.5, 2022.5))
+axes.set_title("Training sets; area: √ of people")
 axes.set_ylim(0.1, 2000)
 
 # %% [markdown]
-# Google's (its authors count 200M and, elsewhere, 500M) and Facebook's are private. The public sets have grown eighty-fold in seven years, and more in *people* than in photos of each: lesson 01 said why.
+# Google's (its authors count 200M and, elsewhere, 500M) and Facebook's are private. The public sets have
+# grown eighty-fold in seven years, and more in *people* than in photos of each: lesson 01 said why.
 #
 # Nearly all were taken from the web without asking anybody. MS-Celeb-1M was withdrawn by its makers in
 # 2019, MegaFace is no longer given out; copies go on circulating. That they can be had does not mean that
@@ -724,10 +720,11 @@ exercises.progress()
 #
 # - Slides (DaHyun Kim): "Result Analysis – Verification" and "Facial Identification – Analysis" (the two
 #   tables), "LFW", "FGLFW", "Dataset". Slides (J. Kim) and J. Deng et al., *ArcFace*, CVPR 2019, Table 4.
-# - Test sets: S. Sengupta et al., *Frontal to Profile Face Verification* (CFP), WACV 2016; S. Moschoglou et al.,
-#   *AgeDB*, CVPRW 2017; T. Zheng, W. Deng, *Cross-Age LFW* (2017) and *Cross-Pose LFW* (2018); C. Whitelam et
-#   al., *IJB-B*, CVPRW 2017; B. Maze et al., *IJB-C*, ICB 2018; I. Kemelmacher-Shlizerman et al., *MegaFace*,
-#   CVPR 2016. Training sets: X. An et al., *Partial FC* (Glint360K), 2020; Z. Zhu et al., *WebFace260M*, CVPR
+# - Test sets: S. Sengupta et al., *Frontal to Profile Face Verification* (CFP), WACV 2016; S. Moschoglou
+#   et al., *AgeDB*, CVPRW 2017; T. Zheng, W. Deng, *Cross-Age LFW* (2017) and *Cross-Pose LFW* (2018); C.
+#   Whitelam et al., *IJB-B*, CVPRW 2017; B. Maze et al., *IJB-C*, ICB 2018; I. Kemelmacher-Shlizerman et
+#   al., *MegaFace*, CVPR 2016. Training sets: X. An et al., *Partial FC* (Glint360K), 2020; Z. Zhu et
+#   al., *WebFace260M*, CVPR
 #   2021. Q. McNemar, *Note on the sampling error of the difference between correlated proportions*, 1947.
 # - G. B. Huang et al., *Labeled Faces in the Wild*, 2007; L. Wolf et al., *Face Recognition in
 #   Unconstrained Videos* (YTF), CVPR 2011; W. Deng et al., *Fine-grained Face Verification: FGLFW
