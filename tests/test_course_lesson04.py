@@ -183,7 +183,7 @@ def test_noise_is_followed_from_the_first_epoch():
 @pytest.mark.parametrize("kind", ["blur", "noise"])
 @pytest.mark.parametrize("seed", [0, 11])
 def test_a_batch_norm_turns_the_verdict_on_adaface_round(kind, seed):
-    """Lesson 04, section 9: spoilt images are longer without the neck, and shorter with it."""
+    """Lesson 04, section 5: spoilt images are longer without the neck, and shorter with it."""
     plain = lesson04.unrecognisable(seed, kind)
     necked = lesson04.unrecognisable(seed, kind, neck=True)
     assert plain["bad"][-1] > 1.3 * plain["good"][-1]

@@ -188,28 +188,3 @@ def show_boxes(photo: np.ndarray, boxes: Sequence[np.ndarray], titles: Sequence[
             outlined_box(axes, box, width=1.4)
         axes.set(xlim=(-0.5, photo.shape[1] - 0.5), ylim=(photo.shape[0] - 0.5, -0.5))
     return every
-
-
-def dots(panels: dict[str, dict], names: Sequence[str] | None = None, xlabel: str = "") -> np.ndarray:
-    """Measures beside each other, a dot for each seed and a stroke for their mean, in panels side by side.
-
-    panels  title → {name: (seeds,) values}; what is not one number a seed is left out
-    names   which measures, in this order; else all
-    A seed keeps its marker, so that pairs can be followed from row to row. Returns the axes, (len(panels),).
-    """
-    first = next(iter(panels.values()))
-    names = list(names or [name for name, values in first.items() if np.ndim(values) == 1])
-    size = (4.6 * len(panels) + 2.4, 0.42 * len(names) + 1.5)
-    every = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)[1][0]
-    for axes, (title, measured) in zip(every, panels.items(), strict=True):
-        for row, name in enumerate(names):
-            values = np.asarray(measured[name], float)
-            axes.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=BLACK, linewidth=2)
-            for seed, value in enumerate(values):
-                marker, colour = MARKERS[seed % len(MARKERS)], COLOURS[seed % len(COLOURS)]
-                axes.plot(value, row, marker, color=colour, ms=9, alpha=0.8)
-            axes.axhline(row, color="0.9", linewidth=1, zorder=0)
-        axes.set(title=title, xlabel=xlabel, yticks=range(len(names)), yticklabels=names)
-        axes.margins(y=0.08)
-    every[0].invert_yaxis()
-    return every

@@ -107,7 +107,7 @@ def length_margin(answer):
     return "And outside the range the slope is 0: there MagFace cannot move a length any more."
 
 
-# ---- 04.3 ElasticFace+ -------------------------------------------------------------------------------------
+# ---- 04.4 ElasticFace+ -------------------------------------------------------------------------------------
 
 
 def hand_out(margins, cosines):
@@ -117,7 +117,7 @@ def hand_out(margins, cosines):
 
 
 @exercise(
-    "04.3",
+    "04.4",
     "The largest margin to the smallest cosine",
     hints=(
         "`order = np.argsort(cosines)` says who comes first: `order[0]` has the smallest cosine.",
@@ -166,7 +166,7 @@ def elastic_plus(answer):
     return "Writing into `order` inverts the permutation; so does `argsort` of `argsort`."
 
 
-# ---- 04.4 AdaFace ------------------------------------------------------------------------------------------
+# ---- 04.3 AdaFace ------------------------------------------------------------------------------------------
 
 
 def target_logit(theta, z, m):
@@ -174,7 +174,7 @@ def target_logit(theta, z, m):
 
 
 @exercise(
-    "04.4",
+    "04.3",
     "AdaFace's target",
     hints=(
         "Two parts: an angle that is turned, and something taken off the cosine.",

@@ -13,49 +13,27 @@ The papers trained on millions of photos for days. What shows here in seconds is
 show here may still be true there.
 """
 
-from facelab.course.lesson04.common import (
-    DIM,
-    RATE,
+from facelab.course.lesson04.centres import GreedyGroups, group_shares, noisy_labels
+from facelab.course.lesson04.data import degrade, digits, faces, mislabel, sample
+from facelab.course.lesson04.dots import dots
+from facelab.course.lesson04.margins import SIZES, class_margins, elastic, official_plus, scales, sorted_plus
+from facelab.course.lesson04.measures import (
     SEEDS,
     accuracy,
-    degrade,
-    digits,
-    faces,
     lengths,
-    mislabel,
     over_seeds,
     own_and_others,
     own_angle,
     rank_correlation,
     right,
-    sample,
     table,
-    train,
 )
-from facelab.course.lesson04.experiments import (
-    LENGTHS,
-    SIZES,
-    GreedyGroups,
-    adaface,
-    class_margins,
-    curriculum,
-    elastic,
-    group_shares,
-    hard_weights,
-    magface,
-    noisy_labels,
-    official_plus,
-    quality,
-    scales,
-    sorted_plus,
-    unrecognisable,
-)
-from facelab.training import embeddings_of
+from facelab.course.lesson04.negatives import curriculum, hard_weights
+from facelab.course.lesson04.quality import adaface, magface, quality, unrecognisable
+from facelab.course.lesson04.run import DIM, train
 
 __all__ = [
     "DIM",
-    "LENGTHS",
-    "RATE",
     "SEEDS",
     "SIZES",
     "GreedyGroups",
@@ -65,8 +43,8 @@ __all__ = [
     "curriculum",
     "degrade",
     "digits",
+    "dots",
     "elastic",
-    "embeddings_of",
     "faces",
     "group_shares",
     "hard_weights",
