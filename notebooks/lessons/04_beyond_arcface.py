@@ -21,8 +21,8 @@
 #
 # **Prerequisites.** Lesson 03: $\cos\theta$, margin $m$, scale $s$, ArcFace.
 #
-# **Minutes.** About 75 for the core, sections 1 to 5, with its exercises; 60 more for the optional ones, 6 to 9.
-# 35 as a demonstration of the core.
+# **Minutes.** About 75 for the core, sections 1 to 5, with its exercises; 60 more for the optional ones, 6
+# to 9. 35 as a demonstration of the core.
 
 # %%
 import matplotlib.pyplot as plt
@@ -408,8 +408,8 @@ def adaface_target(theta, z, m):
 exercises.check("04.3", adaface_target)
 
 # %% [markdown]
-# Slide 45's *gradient scaling term*, $(1-P)\cdot dT/d\cos\theta$: how strongly a sample counts, over angle and
-# length (one rival at 65°). **Predict** where it is largest for short features, and where for long ones.
+# Slide 45's *gradient scaling term*, $(1-P)\cdot dT/d\cos\theta$: how strongly a sample counts, over angle
+# and length (one rival at 65°). **Predict** where it is largest for short features, and where for long ones.
 
 # %%
 from facelab.course.widgets import beyond
