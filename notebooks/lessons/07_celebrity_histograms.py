@@ -657,9 +657,9 @@ print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_o
 # So much for "could *they* unlock each other's phone?". The answer in one sentence, as it should be given:
 #
 # > In this network's space, at a threshold *set* so that 1 of 1,000 strangers from LFW gets into a phone
-# > drawn at random, single phones differ: the one that looks worst to one half of the strangers lets in about
-# > 2 of 1,000 of the other half. And of the photos of two pairs of siblings about nine in ten (88 to 97 %) open
-# > the other's phone.
+# > drawn at random, single phones differ: the one that looks worst to one half of the strangers lets in
+# > about 2 of 1,000 of the other half. And of the photos of two pairs of siblings about nine in ten (88 to
+# > 97 %) open the other's phone.
 #
 # And what it does *not* say. LFW shows press photos of public figures: mostly men, mostly from North
 # America and Europe, few old people, hardly a child. Rates are of *its* strangers. It says to whom the
