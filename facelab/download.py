@@ -1,7 +1,7 @@
 """Files from the network: checked, gone on with where they stopped, never waited for without end.
 
-pooch fetches: beside the target, the hash checked, moved into place only then, tried again after a bad
-connection. It gets its bytes from the downloader below, which adds what a class on a bad network needs:
+pooch fetches: beside the target, moved into place when whole, tried again after a bad connection. It gets its
+bytes from the downloader below, which checks the hash and adds what a class on a bad network needs:
 
 - What has arrived waits in `NAME.part` beside the target, and where the file's SHA-256 is known the next
   call goes on from there (HTTP Range, RFC 9110 §14): the hash tells whether the halves belong together.
@@ -87,21 +87,19 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(target.with_name(target.name + ".lock"))
         with lock.acquire(timeout=20 * timeout):
-            fresh = target if sha256 else target.with_name(target.name + ".new")
-            if sha256 is None:  # pooch takes what is there and has no hash for good
-                fresh.unlink(missing_ok=True)
-            pooch.get_logger().setLevel(
-                "WARNING"
-            )  # the bar says what happens; an address may hold a password
-            store = pooch.create(
-                path=target.parent,
-                base_url="",
-                registry={fresh.name: downloader.sha256},
-                urls={fresh.name: url},
-                retry_if_failed=attempts - 1,
-            )
-            store.fetch(fresh.name, downloader=downloader)
-            os.replace(fresh, target)
+            if downloader.sha256 is None or not target.is_file() or sha256_of(target) != downloader.sha256:
+                fresh = target.with_name(target.name + ".new")
+                fresh.unlink(missing_ok=True)  # pooch takes what is there and has no hash for good
+                pooch.get_logger().setLevel("WARNING")  # the bar says what happens; addresses hold passwords
+                store = pooch.create(
+                    path=target.parent,
+                    base_url="",
+                    registry={fresh.name: None},  # the downloader checks the hash, once
+                    urls={fresh.name: url},
+                    retry_if_failed=attempts - 1,
+                )
+                store.fetch(fresh.name, downloader=downloader)
+                os.replace(fresh, target)
         return target
     except _Final as problem:
         what = str(problem)

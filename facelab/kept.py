@@ -47,12 +47,7 @@ def change(name: str, how: Callable[[dict], None]) -> None:
         with filelock.FileLock(path.with_name(path.name + ".lock")).acquire(timeout=30):
             content = read(name)
             how(content)
-            beside = path.with_name(path.name + ".new")
-            with open(beside, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, ensure_ascii=False)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(beside, path)
+            write_atomically(path, json.dumps(content, ensure_ascii=False).encode())
     except filelock.Timeout as error:
         raise FacelabError(f"{path}: another process has held it for half a minute. Try again.") from error
     except OSError as error:
@@ -60,3 +55,13 @@ def change(name: str, how: Callable[[dict], None]) -> None:
             f"{path} cannot be written: {error.strerror or error}. Make room or check the permissions, or "
             "set FACELAB_HOME to another folder."
         ) from error
+
+
+def write_atomically(target: Path, data: bytes) -> None:
+    """The whole of it, brought to the disk, or nothing. Raises OSError."""
+    beside = target.with_name(target.name + ".new")
+    with open(beside, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(beside, target)

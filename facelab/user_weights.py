@@ -35,6 +35,7 @@ import torch
 from torch import Tensor
 
 from facelab import kept
+from facelab.download import sha256_of
 from facelab.errors import WeightsError
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".onnx")
@@ -148,8 +149,7 @@ def find(name: str) -> Path | None:
 def trust(path: str | os.PathLike) -> tuple[str | None, str]:
     """Hold a path to what lies there now → the SHA-256 before (None: it was not pinned) and now."""
     before = pinned_hash(path)
-    with open(path, "rb") as stream:
-        now = hashlib.file_digest(stream, "sha256").hexdigest()
+    now = sha256_of(path)
     kept.change(PINS, lambda pins: pins.update({_key(path): now}))
     return before, now
 

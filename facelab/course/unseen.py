@@ -60,6 +60,19 @@ class Task:
         return metrics.eer(self.pairs.scores(vectors), self.pairs.same)
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How long is learnt, how much may be kept, and whether classifiers get batches of any photos."""
+
+    epochs: int
+    numbers: int
+    uniform: bool = False
+
+    def __str__(self) -> str:
+        batches = ", each its own batches" if self.uniform else ""
+        return f"{20 * self.epochs:,} steps, {self.numbers} numbers{batches}"
+
+
 def task(templates: Templates) -> Task:
     """Lesson 02's people: none of those who are judged on was learnt from."""
     learn, judge = split_people(templates)
@@ -75,7 +88,9 @@ def pca(task: Task, numbers: int) -> float:
     return task.eer((task.unseen - x.mean(axis=0)) @ axes.T)
 
 
-def learn(task: Task, loss: Loss, numbers: int = 8, epochs: int = 20, seed: int = 0, uniform: bool = False):
+def learn(
+    task: Task, loss: Loss, numbers: int = 8, epochs: int = 20, seed: int = 0, uniform: bool = False
+) -> np.ndarray:
     """Train one matrix 128 → numbers, and return the unseen people's vectors (M, numbers).
 
     An epoch is 20 batches of 4 photos of each of 20 people, as lesson 02 has them, or of any 80 photos
@@ -94,24 +109,11 @@ def learn(task: Task, loss: Loss, numbers: int = 8, epochs: int = 20, seed: int 
     return training.embeddings_of(matrix, task.unseen).numpy()
 
 
-def measure(task: Task, name: str, seed: int, setting: "Setting") -> dict:
+def measure(task: Task, name: str, seed: int, setting: Setting) -> dict:
     """The EER of one rival with one seed: a row for a plot."""
     uniform = setting.uniform and not name.startswith("triplets")
     vectors = learn(task, RIVALS[name], setting.numbers, setting.epochs, seed, uniform)
     return {"setting": str(setting), "loss": name, "seed": seed, "EER": round(task.eer(vectors), 5)}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How long is learnt, how much may be kept, and whether classifiers get batches of any photos."""
-
-    epochs: int
-    numbers: int
-    uniform: bool = False
-
-    def __str__(self) -> str:
-        batches = ", each its own batches" if self.uniform else ""
-        return f"{20 * self.epochs:,} steps, {self.numbers} numbers{batches}"
 
 
 SETTINGS = (Setting(20, 8), Setting(100, 8), Setting(250, 8, uniform=True), Setting(20, 64))

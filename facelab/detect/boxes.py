@@ -117,3 +117,8 @@ def chunks(items: Sequence, pixels: Sequence[int], budget: int) -> list[list]:
         cut[-1].append(item)
         used += size
     return cut
+
+
+def padded_size(height: int, width: int) -> tuple[int, int]:
+    """The next multiples of 32, the coarsest stride of YuNet and RetinaFace."""
+    return -(-height // 32) * 32, -(-width // 32) * 32

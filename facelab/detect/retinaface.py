@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facelab.detect.anchors import anchors, decode
-from facelab.detect.boxes import as_photo, chunks, sound, suppress, to_faces
+from facelab.detect.boxes import as_photo, chunks, padded_size, sound, suppress, to_faces
 from facelab.detect.face import Face
 from facelab.detect.resample import limit
 from facelab.errors import WeightsError
@@ -211,7 +211,7 @@ class RetinaFace:
         pictures = [limit(as_photo(photo, self.device), self.max_side) for photo in photos]
         buckets = defaultdict(list)  # padded size → photos
         for index, picture in enumerate(pictures):
-            buckets[tuple(-(-side // 32) * 32 for side in picture.shape[:2])].append(index)
+            buckets[padded_size(*picture.shape[:2])].append(index)
         rows = [torch.zeros(0, 16, device=self.device)]
         budget = PIXELS_AT_ONCE.get(self.device.type, 1 << 24)
         for (height, width), bucket in buckets.items():

@@ -35,7 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facelab import weights
-from facelab.detect.boxes import as_photo, chunks, sound, suppress, to_faces
+from facelab.detect.boxes import as_photo, chunks, padded_size, sound, suppress, to_faces
 from facelab.detect.face import Face
 from facelab.detect.resample import limit, limited
 from facelab.packed import PackedConv2d, can_pack
@@ -215,7 +215,7 @@ class YuNet(nn.Module):
         `cls`, `obj` and `score` (h, w), `boxes` (h, w, 4) and `landmarks` (h, w, 5, 2) in the photo's pixels.
         Cell (row, column) begins at pixel (column·s, row·s); h and w count the padding, too."""
         photo = as_photo(photo, self.device)
-        padded = _padded(*photo.shape[:2])
+        padded = padded_size(*photo.shape[:2])
         said = self._all_cells(self._canvas([photo], padded))[0].cpu()  # (cells, 16)
         cells = _cells(padded, torch.device("cpu"))
         maps = {}
@@ -267,7 +267,7 @@ class YuNet(nn.Module):
             buckets = defaultdict(list)  # padded size → [(picture, look)]
             for index in part:
                 for picture, look in self._looks_at(photos[index]):
-                    buckets[_padded(*picture.shape[:2])].append((picture, (index, *look)))
+                    buckets[padded_size(*picture.shape[:2])].append((picture, (index, *look)))
             for padded, bucket in buckets.items():
                 for chunk in chunks(bucket, [math.prod(padded)] * len(bucket), self._pixels_at_once):
                     pictures, looks = zip(*chunk, strict=True)
@@ -298,11 +298,6 @@ class YuNet(nn.Module):
         for place, picture in zip(canvas, pictures, strict=True):
             place[: picture.shape[0], : picture.shape[1]] = picture
         return canvas.permute(0, 3, 1, 2)
-
-
-def _padded(height: int, width: int) -> tuple[int, int]:
-    """The next multiples of 32, the coarsest stride."""
-    return -(-height // 32) * 32, -(-width // 32) * 32
 
 
 @lru_cache(maxsize=32)

@@ -26,9 +26,10 @@ import numpy as np
 
 from facelab.download import fetch
 from facelab.errors import WeightsError
+from facelab.kept import write_atomically
 from facelab.weights.formats import parse
 from facelab.weights.known import KNOWN, WeightsFile, by_name
-from facelab.weights.pins import cache, expected_hash, pin, write_atomically
+from facelab.weights.pins import cache, expected_hash, pin
 
 __all__ = ["KNOWN", "Status", "WeightsFile", "find", "get", "read", "status"]
 

@@ -1,11 +1,11 @@
 """The SHA-256 that a file of weights must have: published, or pinned by the user in `pins.json`."""
 
 import json
-import os
 from pathlib import Path
 
 from facelab.download import home
 from facelab.errors import WeightsError
+from facelab.kept import write_atomically
 from facelab.weights.known import WeightsFile
 
 
@@ -61,15 +61,6 @@ def pin(known: WeightsFile, sha256: str | None, source: str) -> None:
     if known.sha256 is None and sha256 is not None and pinned(known) is None:
         more = {**pins(), known.name: {"sha256": normal_hash(sha256), "from": source}}
         write_atomically(pins_file(), json.dumps(more, indent=2, ensure_ascii=False).encode())
-
-
-def write_atomically(target: Path, data: bytes) -> None:
-    beside = target.with_name(target.name + ".new")
-    with open(beside, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(beside, target)
 
 
 def pinned(known: WeightsFile) -> str | None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from facelab import training
+from facelab.course.widgets.fan import one_thread
 from facelab.losses import MarginHead
 
 DIM = 16  # of the embeddings
@@ -29,9 +29,7 @@ def train(
     each_step   called with the head, the embeddings and the labels of each batch
     each_epoch  called with the net and the head after each epoch, and before the first
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # matrices this small are slower on more
-    try:
+    with one_thread():
         with training.seeded(seed):
             net = training.toy_net(inputs[0].numel(), DIM, neck=neck)
             head = head_of()
@@ -49,6 +47,4 @@ def train(
             after_batch=None if each_step is None else lambda rows, x: each_step(head, x, labels[rows]),
             on_epoch=None if each_epoch is None else lambda snapshot, history: each_epoch(net, head),
         )
-    finally:
-        torch.set_num_threads(before)
     return net, head, history
