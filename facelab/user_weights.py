@@ -40,6 +40,9 @@ from facelab.errors import WeightsError
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".onnx")
 
+TRAINED = "model.safetensors"
+"""What `facelab train` calls its result."""
+
 PINS = "user_weights.json"
 
 _WRAPPED = ("state_dict", "state_dict_backbone")
@@ -47,10 +50,32 @@ _WRAPPED = ("state_dict", "state_dict_backbone")
 
 
 def is_path(name: object) -> bool:
-    """Does this name a file, rather than one of facelab's own networks?"""
+    """Does this name a file (or a folder that `facelab train` left), not one of facelab's own networks?"""
     return isinstance(name, os.PathLike) or (
-        isinstance(name, str) and (name.lower().endswith(SUFFIXES) or os.sep in name or "/" in name)
+        isinstance(name, str)
+        and (
+            name.lower().endswith(SUFFIXES)
+            or os.sep in name
+            or "/" in name
+            or (Path(name) / TRAINED).is_file()
+        )
     )
+
+
+def resolve(path: str | os.PathLike) -> Path:
+    """The file that is meant: of a folder that `facelab train` left, the weights in it.
+
+    Raises WeightsError for a folder without any.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / TRAINED).is_file():
+            raise WeightsError(
+                f"{path}: a folder without {TRAINED}. If a training run was stopped there, finish it with "
+                "`facelab train … --resume`; else give a file of weights."
+            )
+        return path / TRAINED
+    return path
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +97,7 @@ class UserFile:
 
         Raises WeightsError, naming the file, when it cannot be read or is another than it was.
         """
-        path = Path(path)
+        path = resolve(path)
         if path.suffix.lower() not in SUFFIXES:
             raise WeightsError(f"{path}: no kind of weights that facelab reads ({', '.join(SUFFIXES)}).")
         try:

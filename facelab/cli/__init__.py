@@ -11,6 +11,7 @@ from facelab.cli.calibrate import calibrate
 from facelab.cli.common import Errors
 from facelab.cli.health import doctor
 from facelab.cli.photos import embed, verify
+from facelab.cli.train import export, train
 
 app = typer.Typer(
     cls=Errors,
@@ -22,6 +23,8 @@ app = typer.Typer(
 app.command()(verify)
 app.command()(embed)
 app.command()(calibrate)
+app.command()(train)
+app.command()(export)
 app.command()(doctor)
 app.add_typer(gallery.app, name="gallery")
 app.add_typer(benchmark.app, name="benchmark")

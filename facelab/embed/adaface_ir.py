@@ -57,7 +57,7 @@ class AdaFaceIR(IResNet):
         return IResNet.pixels(crops.flip(3))
 
     @staticmethod
-    def depth_of(names: Iterable[str]) -> int | None:
+    def size_of(names: Iterable[str]) -> int | None:
         numbers = [int(found[1]) for name in names if (found := re.match(r"body\.(\d+)\.", name))]
         units = max(numbers, default=-1) + 1
         return next((depth for depth, each in DEPTHS.items() if sum(each) == units), None)

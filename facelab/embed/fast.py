@@ -23,7 +23,7 @@ def accelerate(net: nn.Module, device: torch.device, dtype: torch.dtype = torch.
     """Fold, move to the device and reorder. Changes `net` itself and returns it, for inference only.
 
     Every module of the net says with FOLDABLE which of its batch norms stand right after which convolution,
-    and the net says with HEAD which three layers are its batch norm – linear – batch norm.
+    and the net says with HEAD which three layers are its batch norm – linear – batch norm, if it ends so.
     """
     net.eval().requires_grad_(False)
     packs = can_pack(device, dtype)
@@ -34,10 +34,11 @@ def accelerate(net: nn.Module, device: torch.device, dtype: torch.dtype = torch.
                 conv = fold_convolution(conv, norm)
                 setattr(module, conv_name, PackedConv2d(conv) if packs else conv)
                 setattr(module, norm_name, nn.Identity())
-    before, _, after = net.HEAD
-    fold_head(*(getattr(net, name) for name in net.HEAD))
-    setattr(net, before, nn.Identity())
-    setattr(net, after, nn.Identity())
+    if net.HEAD:
+        before, _, after = net.HEAD
+        fold_head(*(getattr(net, name) for name in net.HEAD))
+        setattr(net, before, nn.Identity())
+        setattr(net, after, nn.Identity())
     return net.to(device, dtype, memory_format=torch.channels_last)
 
 

@@ -7,31 +7,42 @@ The names of the tensors say which recipe a file belongs to. ONNX files bring th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from facelab.embed.adaface_ir import AdaFaceIR
 from facelab.embed.embedder import Embedder
 from facelab.embed.iresnet import IResNet
+from facelab.embed.mobilefacenet import MobileFaceNet
 from facelab.embed.onnx_file import onnx_embedder
+from facelab.embed.thumbnet import Thumbnet
 from facelab.errors import WeightsError
 from facelab.user_weights import UserFile
 
 
 @dataclass(frozen=True)
 class FileRecipe:
-    """A network that files of weights are known for. depth: as IResNet counts it."""
+    """A network that files of weights are known for, and that `facelab.training` trains.
 
-    network: type[IResNet]
-    depth: int
+    size  as the network counts: IResNet's depth, MobileFaceNet's scale, Thumbnet's width
+    """
+
+    network: Any
+    size: int
     description: str
+
+    def build(self, dim: int | None = None, **options: Any) -> nn.Module:
+        """The network with numbers to start from; `dim` is the length of its vectors, None its own choice."""
+        return self.network(self.size, **options) if dim is None else self.network(self.size, dim, **options)
 
     def names(self) -> set[str]:
         """What the tensors are called in such a file."""
         with torch.device("meta"):  # names and shapes without numbers
-            state = self.network(self.depth).state_dict()
-        return {self.network.file_name(name, self.depth) for name in state}
+            state = self.build().state_dict()
+        return {self.network.file_name(name, self.size) for name in state}
 
 
 FILE_RECIPES: dict[str, FileRecipe] = {
@@ -43,6 +54,10 @@ FILE_RECIPES: dict[str, FileRecipe] = {
         f"adaface-ir{name}": FileRecipe(AdaFaceIR, depth, "AdaFace's checkpoint (BGR)")
         for name, depth in ((18, 18), (50, 50), (101, 100))
     },
+    "mobilefacenet": FileRecipe(MobileFaceNet, 1, "MobileFaceNet as in the paper (RGB)"),
+    "mobilefacenet-x2": FileRecipe(MobileFaceNet, 2, "arcface_torch's get_mbf (RGB)"),
+    "thumbnet": FileRecipe(Thumbnet, 16, "trained by facelab in class (RGB)"),
+    "thumbnet-x2": FileRecipe(Thumbnet, 32, "the same, twice as wide (RGB)"),
 }
 """Recipes by name. `onnx` needs none."""
 
@@ -78,17 +93,15 @@ def load_file(
     return embedder
 
 
-def network_of(
-    tensors: Mapping[str, np.ndarray], what: str, recipe: str | None = None
-) -> tuple[str, IResNet]:
+def network_of(tensors: Mapping[str, np.ndarray], what: str, recipe: str | None = None) -> tuple[str, Any]:
     """The recipe's name and its network with these tensors. Raises WeightsError, naming `what`."""
     fitting = next(
-        (name for name, its in FILE_RECIPES.items() if its.network.depth_of(tensors) == its.depth), None
+        (name for name, its in FILE_RECIPES.items() if its.network.size_of(tensors) == its.size), None
     )
     chosen = recipe or fitting or _nearest(tensors, what)
     its = FILE_RECIPES[chosen]
     try:
-        return chosen, its.network.of(its.depth, tensors, what)
+        return chosen, its.network.of(its.size, tensors, what)
     except WeightsError as error:
         better = f" Its names are those of {fitting!r}." if fitting not in (None, chosen) else ""
         raise WeightsError(f"{what}: taken for {chosen!r}, {its.description}, but {error}{better}") from error

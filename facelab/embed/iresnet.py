@@ -128,7 +128,7 @@ class IResNet(nn.Module):
     # --- from a file ----------------------------------------------------------------------------------------
 
     @staticmethod
-    def depth_of(names: Iterable[str]) -> int | None:
+    def size_of(names: Iterable[str]) -> int | None:
         """Which depth has these units? None: no IResNet's."""
         return depth_with(names, r"layer([1-4])\.(\d+)\.")
 

@@ -1,0 +1,163 @@
+"""How good is it on people it has never seen? Verification, with intervals over people."""
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facelab import metrics
+from facelab.errors import DatasetError
+from facelab.training.crops import Crops
+
+GENUINE, IMPOSTOR = 20_000, 100_000
+"""Most pairs of either kind; more are drawn from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """a, b  rows of the crops       same  (N,) bool       who_a, who_b  (N,): people, for intervals"""
+
+    a: np.ndarray
+    b: np.ndarray
+    same: np.ndarray
+    who_a: np.ndarray
+    who_b: np.ndarray
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Verification of people never seen: AUC, EER, and TAR at FMR 1 % and 0.1 % (NaN below 10 impostors
+    there). Intervals (low, high) are 95 %, from a bootstrap over people; None where none was asked for."""
+
+    auc: float
+    eer: float
+    tar_at_1e_2: float
+    tar_at_1e_3: float
+    auc_interval: tuple[float, float] | None = None
+    eer_interval: tuple[float, float] | None = None
+    tar_interval: tuple[float, float] | None = None
+    genuine: int = 0
+    impostor: int = 0
+    people: int = 0
+
+    def __str__(self) -> str:
+        def shown(value: float, interval) -> str:
+            return f"{value:.1%}" + (f" [{interval[0]:.1%}, {interval[1]:.1%}]" if interval else "")
+
+        parts = [f"AUC {shown(self.auc, self.auc_interval)}", f"EER {shown(self.eer, self.eer_interval)}"]
+        if not np.isnan(self.tar_at_1e_2):
+            parts.append(f"TAR at FMR 1 % {shown(self.tar_at_1e_2, self.tar_interval)}")
+        return ", ".join(parts)
+
+
+def pairs_of(rows: np.ndarray, identity: np.ndarray, seed: int = 0) -> Pairs:
+    """All pairs among these rows, or as many as `GENUINE` and `IMPOSTOR` allow, drawn with a seed.
+
+    Raises DatasetError when nobody has two photos, or there is one person only.
+    """
+    who, rng = identity[rows], np.random.default_rng(seed)
+    order = np.argsort(who, kind="stable")
+    rows, who = rows[order], who[order]
+    ends = np.flatnonzero(np.diff(np.append(who, -1)))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    each = [
+        np.stack(np.triu_indices(end - start + 1, 1), 1) + start
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    genuine = np.concatenate(each) if each else np.zeros((0, 2), int)
+    if len(genuine) == 0 or len(starts) < 2:
+        raise DatasetError(
+            "The people kept back need two photos each, at least some of them: keep more back."
+        )
+    genuine = rng.permutation(genuine)[:GENUINE]
+    drawn = rng.integers(len(rows), size=(4 * IMPOSTOR, 2))
+    drawn = np.unique(np.sort(drawn[who[drawn[:, 0]] != who[drawn[:, 1]]], axis=1), axis=0)
+    impostor = rng.permutation(drawn)[:IMPOSTOR]
+    a, b = np.concatenate([genuine, impostor]).T
+    return Pairs(rows[a], rows[b], np.arange(len(a)) < len(genuine), who[a], who[b])
+
+
+def lfw_pairs(crops: Crops, protocol: str = "devtest") -> Pairs:
+    """An LFW protocol's pairs as rows of crops of LFW; pairs with a photo that gave no face are left out.
+
+    Raises DatasetError where the crops are not LFW's, or its list of pairs is missing.
+    """
+    from facelab.datasets import lfw
+
+    if not crops.source.startswith("LFW"):
+        raise DatasetError(f"{protocol} is a list of LFW's photos, and these are {crops.source}.")
+    photos = lfw()
+    listed = photos.pairs(protocol)
+    row_of = {"/".join(Path(path).parts[-2:]): row for row, path in enumerate(crops.paths)}
+    rows = np.array([row_of.get("/".join(path.parts[-2:]), -1) for path in photos.paths])
+    a, b = (rows[side] for side in listed.rows(photos))
+    there = (a >= 0) & (b >= 0)
+    a, b = a[there], b[there]
+    return Pairs(a, b, listed.same[there], crops.identity[a], crops.identity[b])
+
+
+def figures(vectors: dict[int, np.ndarray], pairs: Pairs, resamples: int = 0) -> Figures:
+    """vectors: row of the crops → its vector, unit norm. resamples: of the bootstrap; 0: no intervals."""
+    scores = np.einsum("nd,nd->n", *(np.stack([vectors[r] for r in side]) for side in (pairs.a, pairs.b)))
+    return figures_of(scores, pairs, resamples)
+
+
+def figures_of(scores: np.ndarray, pairs: Pairs, resamples: int = 0) -> Figures:
+    """The same from scores (N,), a cosine for each pair."""
+    same = pairs.same
+
+    def tar(far: float, scores=scores, same=same) -> float:
+        return float(metrics.tar_at_far(scores, same, far)) if (~same).sum() * far >= 10 else float("nan")
+
+    def interval(statistic) -> tuple[float, float] | None:
+        if not resamples:
+            return None
+        found = metrics.bootstrap_identities(
+            statistic, scores, same, pairs.who_a, pairs.who_b, resamples=resamples
+        )
+        return found.low, found.high
+
+    return Figures(
+        auc=metrics.auc(scores, same),
+        eer=metrics.eer(scores, same),
+        tar_at_1e_2=tar(1e-2),
+        tar_at_1e_3=tar(1e-3),
+        auc_interval=interval(metrics.auc),
+        eer_interval=interval(metrics.eer),
+        tar_interval=interval(lambda s, t: float(metrics.tar_at_far(s, t, 1e-2))),
+        genuine=int(same.sum()),
+        impostor=int((~same).sum()),
+        people=len(np.unique(np.concatenate([pairs.who_a, pairs.who_b]))),
+    )
+
+
+def embedded_by(model: str | PathLike, crops: Crops, pairs: Pairs) -> dict[int, np.ndarray]:
+    """The vectors that a trained folder (or any file of weights) gives the crops of these pairs, by row."""
+    from facelab.embed.files import network_of
+    from facelab.training.pixels import Pixels
+    from facelab.user_weights import UserFile
+
+    file = UserFile.open(model)
+    _, net = network_of(file.tensors(), str(file.path))
+    pixels = Pixels(crops, getattr(net, "SIDE", 112), torch.device("cpu"))
+    return vectors_of(net, pixels, np.unique(np.concatenate([pairs.a, pairs.b])))
+
+
+@torch.inference_mode()
+def vectors_of(
+    net: Any, images: Any, rows: np.ndarray, mirror: bool = False, chunk: int = 256
+) -> dict[int, np.ndarray]:
+    """(N, H, W, 3) uint8, or Pixels, and which rows → row: vector, unit norm. The net keeps its mode."""
+    was_training, device = net.training, next(net.parameters()).device
+    net.eval()
+    out: dict[int, np.ndarray] = {}
+    for some in torch.as_tensor(rows).split(chunk):
+        x = net.pixels(images[some].to(device))
+        vectors = net(x) + net(x.flip(3)) if mirror else net(x)
+        vectors = torch.nn.functional.normalize(vectors.float()).cpu().numpy()
+        out.update(zip(some.tolist(), vectors, strict=True))
+    net.train(was_training)
+    return out

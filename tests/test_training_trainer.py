@@ -1,0 +1,238 @@
+"""The loop in earnest: it learns, it goes on where it was ended, it says what does not fit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import facelab as fl
+from facelab.course import drawn
+from facelab.errors import FacelabError, WeightsError
+from facelab.training import Recipe, Stop, crops_of, logs, optimise, split, to_onnx, train
+from tests import trainer_for_killing as run_of
+
+SCRIPT = Path(run_of.__file__)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACELAB_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nobody interrupts: 30 steps."""
+    return run_of.run(tmp_path_factory.mktemp("whole") / "out")
+
+
+def losses(folder: Path) -> list[float]:
+    return [float(row["loss"]) for row in logs.read(folder / logs.STEPS)]
+
+
+def test_a_run_leaves_what_it_promises(whole):
+    assert not whole.stopped
+    files = "MODEL_CARD.md card.json checkpoint.safetensors epochs.csv model.safetensors steps.csv"
+    assert sorted(path.name for path in whole.folder.iterdir()) == files.split()
+    assert losses(whole.folder) == pytest.approx(whole.losses.tolist(), rel=1e-12)
+    card = json.loads((whole.folder / "card.json").read_text())
+    assert Recipe.from_json(json.dumps(card["recipe"])) == run_of.RECIPE
+    assert card["figures"]["people"] == 6
+    assert card["data"]["people"] == 18
+    text = (whole.folder / "MODEL_CARD.md").read_text()
+    assert "108 photos of 18 people (drawn people)" in text
+    assert "ElasticFace (s = 16.0) and a teacher" in text
+    assert f"{whole.figures.eer:.2%}" in text
+    assert whole.figures.eer_interval[0] <= whole.figures.eer <= whole.figures.eer_interval[1]
+
+
+@pytest.mark.parametrize("steps", [1, 9, 16])
+def test_killed_and_resumed_it_has_the_losses_of_an_unbroken_run(whole, tmp_path, steps):
+    out = tmp_path / "out"
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    environment["PYTHONPATH"] = os.pathsep.join([str(SCRIPT.parents[1]), environment.get("PYTHONPATH", "")])
+    started = subprocess.Popen([sys.executable, SCRIPT, out], env=environment)
+    until = time.monotonic() + 120
+    while (
+        time.monotonic() < until and started.poll() is None and not (out / "checkpoint.safetensors").exists()
+    ):
+        time.sleep(0.01)
+    while time.monotonic() < until and started.poll() is None and len(losses(out)) < steps:
+        time.sleep(0.002)
+    started.send_signal(signal.SIGKILL)
+    assert started.wait() == -signal.SIGKILL, "it was still running"
+    resumed = run_of.run(out, resume=True)
+    assert 0 < len(resumed.losses) < len(whole.losses)
+    assert losses(out) == pytest.approx(whole.losses.tolist(), rel=1e-6)
+    assert resumed.figures.eer == pytest.approx(whole.figures.eer, abs=1e-6)
+
+
+def test_two_processes_train_as_one(whole, tmp_path):
+    """Not to the last digit, as each batch norm sees half a batch; the files are those of one run."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom facelab.training import processes\n"
+        "from tests.trainer_for_killing import run\nprocesses.join()\n"
+        f"run(Path({str(tmp_path / 'out')!r}), judge_every=2)\nprocesses.leave()\n"
+    )
+    environment["PYTHONPATH"] = str(SCRIPT.parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1",
+         "--master-port=0", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", script],
+        env=environment, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    theirs = losses(tmp_path / "out")
+    assert len(theirs) == len(whole.losses)
+    assert np.mean(theirs[-6:]) < 0.8 * np.mean(theirs[:3])
+    with pytest.warns(UserWarning, match="first use"):
+        assert fl.Pipeline(embedder=str(tmp_path / "out"), device="cpu").embedder.dim == 128
+
+
+def test_a_stopped_run_keeps_a_checkpoint_and_no_model(tmp_path):
+    stop = Stop()
+    stopped = run_of.run(
+        tmp_path / "out", stop=stop, on_step=lambda step, _: stop.set() if step == 4 else None
+    )
+    assert stopped.stopped
+    assert len(stopped.losses) == 5
+    assert stopped.figures is None
+    with pytest.raises(WeightsError, match=r"without model\.safetensors.*--resume"):
+        fl.Pipeline(embedder=tmp_path / "out")
+    with pytest.raises(FacelabError, match="holds a run already"):
+        run_of.run(tmp_path / "out")
+
+
+@pytest.mark.filterwarnings("ignore:.*first use")
+def test_it_learns_faces_that_it_can_tell_from_others_and_the_file_is_an_embedder(tmp_path):
+    people = drawn.identities(60)
+    who = np.repeat(np.arange(60), 8)
+    crops = crops_of(drawn.photos(people, who), who, [f"{n:02d}" for n in range(60)])
+    recipe = Recipe(epochs=14, batch_size=64, head_options={"s": 16.0, "m": 0.1})
+    before, after = (
+        train(
+            crops,
+            tmp_path / name,
+            replace(recipe, **its),
+            held_out=0.2,
+            device="cpu",
+            progress=False,
+            resamples=0,
+        )
+        for name, its in (("a", {"epochs": 1, "lr": 1e-9}), ("b", {}))
+    )
+    assert after.figures.eer < 0.6 * before.figures.eer
+    pipe = fl.Pipeline(embedder=tmp_path / "b", device="cpu")
+    vectors = pipe.embed(crops.images()[:4])
+    assert pipe.config.startswith("yunet+aligned+thumbnet-")
+    assert to_onnx(tmp_path / "b", tmp_path / "b.onnx") < 1e-4
+    onnx = fl.Pipeline(embedder=tmp_path / "b.onnx", device="cpu")
+    np.testing.assert_allclose(onnx.embed(crops.images()[:4]), vectors, atol=1e-4)
+    with pytest.raises(FacelabError, match="cannot be written"):
+        to_onnx(tmp_path / "b", tmp_path / "nowhere" / "b.onnx")
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_learns_too(tmp_path, whole, precision):
+    recipe = replace(run_of.RECIPE, precision=precision, channels_last=True, epochs=2)
+    half = train(
+        run_of.crops(), tmp_path / "out", recipe, held_out=0.25, device="cpu", progress=False, resamples=0
+    )
+    assert half.losses[0] == pytest.approx(
+        whole.losses[0], rel=0.02
+    )  # float16 skips steps until its scale fits
+    assert half.losses.tolist() != whole.losses[: len(half.losses)].tolist()
+    assert np.mean(half.losses[-3:]) < np.mean(half.losses[:3])
+
+
+def test_what_does_not_fit_is_said(tmp_path):
+    crops = run_of.crops()
+
+    def attempt(recipe, **options):
+        return train(crops, tmp_path / "out", recipe, device="cpu", progress=False, **options)
+
+    with pytest.raises(ValueError, match=r"teacher's vectors have 128 numbers.*set dim=128"):
+        attempt(Recipe(dim=64, distil=1.0, head=None))
+    with pytest.raises(ValueError, match=r"photos are left to train on\. Lower min_photos"):
+        attempt(Recipe(min_photos=50))
+    with pytest.raises(FacelabError, match=r"Begin without --resume"):
+        attempt(Recipe(), resume=True)
+    for wrong, said in (
+        ({"backbone": "resnet"}, "choose one of iresnet18"),
+        ({"head": "Arcface"}, "choose one of Softmax"),
+        ({"head": "GroupFace"}, "makes the embedding itself"),
+        ({"head": None}, "nothing would teach"),
+        ({"people": 5}, "must be a multiple of it"),
+        ({"precision": "fp8"}, "bfloat16"),
+        ({"sample": 0.0}, "above 0 and at most 1"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Recipe(**wrong)
+    with pytest.raises(ValueError, match=r"the loss is (nan|inf) at step .*lower lr than 1e\+08"):
+        attempt(Recipe(lr=1e8, clip=0, warm_up=0, epochs=5, optimizer="sgd", batch_size=16))
+
+
+def test_another_recipe_or_other_data_cannot_go_on(tmp_path):
+    stop = Stop()
+    stop.set()
+    run_of.run(tmp_path / "out", stop=stop)
+    crops = run_of.crops()
+
+    def on(crops=crops, recipe=run_of.RECIPE, **options):
+        return train(crops, tmp_path / "out", recipe, device="cpu", progress=False, resume=True, **options)
+
+    with pytest.raises(FacelabError, match=r"another recipe: lr 0\.003 → 0\.001"):
+        on(recipe=replace(run_of.RECIPE, lr=1e-3), held_out=0.25)
+    with pytest.raises(FacelabError, match="other people kept back"):
+        on(held_out=0.5)
+    with pytest.raises(FacelabError, match="other crops"):
+        on(replace(crops, sha256="0" * 64), held_out=0.25)
+    checkpoint = tmp_path / "out" / "checkpoint.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match=r"checkpoint.safetensors: damaged"):
+        on(held_out=0.25)
+
+
+def test_decay_is_for_matrices_only_and_the_rate_goes_up_then_down():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU(4), nn.Flatten(), nn.Linear(4, 2))
+    recipe = Recipe(optimizer="sgd", weight_decay=0.1, lr=0.2, warm_up=0.1)
+    decayed, left = optimise.optimizer(recipe, net).param_groups
+    assert [p.shape for p in decayed["params"]] == [(4, 3, 3, 3), (2, 4)]
+    assert (decayed["weight_decay"], left["weight_decay"], len(left["params"])) == (0.1, 0.0, 5)
+    rates = [optimise.rate(recipe, step, 100) for step in range(100)]
+    assert np.argmax(rates) == 10
+    assert rates[10] == pytest.approx(0.2)
+    assert (np.diff(rates[:11]) > 0).all()
+    assert (np.diff(rates[10:]) < 0).all()
+    assert rates[-1] < 1e-3 * rates[10]
+
+
+def test_whoever_is_kept_back_is_in_no_batch_under_any_name():
+    people = drawn.identities(10)
+    who = np.repeat(np.arange(10), 4)
+    vectors = np.eye(12, dtype=np.float32)[who]
+    vectors[5] = vectors[38]  # person 1's second photo is one of person 9
+    crops = replace(
+        crops_of(drawn.photos(people, who), who, [f"{n}" for n in range(10)], vectors),
+        config="yunet+aligned+sface",
+    )
+    its = split(crops, ["9", "3"])
+    assert set(crops.identity[its.held]) == {3, 9}
+    assert its.dropped.tolist() == [5]
+    assert sorted([*its.train, *its.held, *its.dropped]) == list(range(40))
+    assert "1 photos as close" in its.notes[1]
+    assert not set(its.train) & set(its.held)
+    more = split(replace(crops, names=(*crops.names, "new")), 0.3)
+    less = split(crops, 0.3)
+    assert set(crops.identity[less.held]) <= set(crops.identity[more.held]) | {10}, "a name stays on its side"
+    with pytest.raises(FacelabError, match=r"nobody: to be kept back, but not in"):
+        split(crops, ["nobody"])
