@@ -73,7 +73,7 @@ def store(runs) -> None:
     rows, scores = [], []
     for one in runs:
         with np.load(kept(one)) as run:
-            rows.append(json.loads(str(run["row"])))
+            rows.append(json.loads(str(run["row"])) | {"asked": one[2]})
             scores.append(run["scores"])
     its = task()
     controls = lesson10.controls(its)

@@ -1,8 +1,8 @@
 """Lesson 10's experiments: the same network, the same number of steps, another teacher or another mistake.
 
-`measure` trains one of `RUNS` on LFW's crops and judges it on View 1's test pairs, whose people take no
-part in training. What `python -m benchmarks.train` measured so is stored beside this file, scores of every
-pair included; `stored()` reads it.
+`run` trains on a task, `measure` one of `RUNS` on LFW's crops and judges it on View 1's test pairs, whose
+people take no part in training. What `python -m benchmarks.train` measured so is stored beside this file,
+scores of every pair included; `stored()` reads it.
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from facelab import training
+from facelab.course import drawn
 from facelab.datasets import lfw
 from facelab.download import home
 from facelab.embed.thumbnet import Thumbnet
@@ -33,6 +34,7 @@ RUNS: dict[str, Recipe] = {
     "ArcFace": BASE,
     "SFace's student": replace(BASE, head=None, distil=1.0),
     "student with ArcFace": replace(BASE, distil=1.0),
+    "student, their photos only": replace(BASE, head=None, distil=1.0),
     "no warm-up": replace(BASE, warm_up=0.0),
     "s = 64, m = 0.5": replace(BASE, head_options={"s": 64.0, "m": 0.5}),
     "s = 64, m = 0.5, no warm-up": replace(BASE, head_options={"s": 64.0, "m": 0.5}, warm_up=0.0),
@@ -78,35 +80,59 @@ def lfw_task(crops: Path | None = None, progress: bool | None = None) -> Task:
     return Task(made, training.split(made, names), pairs)
 
 
-def measure(
+def drawn_task(people: int = 100, seed: int = 0) -> Task:
+    """People who do not exist (`facelab.course.drawn`), eight photos each; sixty others to be judged on."""
+    others = 60
+    faces = drawn.identities(people + others, seed)
+    who = np.repeat(np.arange(people + others), 8)
+    names = [f"drawn {number:03d}" for number in range(people + others)]
+    crops = training.crops_of(drawn.photos(faces, who, seed), who, names, source="drawn people")
+    its = training.split(crops, names[people:])
+    return Task(crops, its, judge.pairs_of(its.held, crops.identity))
+
+
+def run(
     task: Task,
-    name: str,
-    seed: int,
+    recipe: Recipe,
+    steps: int,
+    *,
     people: int | None = None,
-    steps: int = STEPS,
-    on_step: Callable | None = None,
+    wrong: float = 0.0,
+    leak: bool = False,
+    looks: int = 8,
+    on_step: Callable[[int, float], None] | None = None,
+    on_look: Callable[[int, float], None] | None = None,
     stop: training.Stop | None = None,
 ) -> dict[str, Any]:
-    """Train a run of RUNS → a row: name, seed, how much it saw, its losses, figures after each eighth,
-    scores.
+    """Train on a task → how much it saw, its losses, AUC and EER after each eighth, scores of the pairs.
 
-    people  so many of those with two photos and more, drawn by the seed; None: all. A student learns from the
-            same photos, then
+    people   so many of those with two photos and more, drawn by the recipe's seed; None: all. A student
+             learns from the same photos, then
+    wrong    share of the photos that get somebody else's name
+    leak     the people it is judged on are taught as well
+    on_look  called with the step and the EER
     """
-    recipe = replace(RUNS[name], seed=seed)
     crops, rows = task.crops, task.split.train
+    rng = np.random.default_rng([recipe.seed, 10])
     counts = np.bincount(crops.identity[rows], minlength=len(crops.names))
-    rng = np.random.default_rng([seed, 10])
-    if name.startswith("leak"):
+    if leak:
         rows = np.setdiff1d(np.arange(len(crops)), task.split.dropped)
     if people is not None:
         chosen = rng.permutation(np.flatnonzero(counts >= 2))[:people]
         rows = rows[np.isin(crops.identity[rows], chosen)]
-    if "wrong names" in name:
-        crops = misnamed(crops, rows, WRONG, rng)
+    if wrong:
+        crops = misnamed(crops, rows, wrong, rng)
     taught = rows if recipe.head is None else rows[counts_of(crops, rows) >= recipe.min_photos]
-    recipe = replace(recipe, epochs=max(1, round(steps / max(1, len(taught) // BATCH))))
+    each = max(1, len(taught) // recipe.batch_size)
+    recipe = replace(recipe, epochs=max(1, round(steps / each)))
     curve: list[tuple[int, float, float]] = []
+
+    def look(epoch: int, figures: judge.Figures | None) -> None:
+        if figures is not None:
+            curve.append(((epoch + 1) * each, figures.auc, figures.eer))
+            if on_look is not None:
+                on_look(curve[-1][0], figures.eer)
+
     with tempfile.TemporaryDirectory() as folder:
         trained = training.train(
             crops,
@@ -116,23 +142,46 @@ def measure(
             pairs=task.pairs,
             device="cpu",
             progress=False,
-            judge_every=max(1, recipe.epochs // 8),
-            on_epoch=lambda epoch, f: curve.append((epoch + 1, f.auc, f.eer)) if f else None,
+            judge_every=max(1, recipe.epochs // looks),
+            on_epoch=look,
             on_step=on_step,
             stop=stop,
             checkpoint_every=10**9,
             resamples=0,
         )
         vectors = judge.embedded_by(Path(folder) / "run", crops, task.pairs) if not trained.stopped else {}
-    scores = scores_of(vectors, task.pairs) if vectors else np.zeros(0)
-    thin = np.linspace(0, len(trained.losses) - 1, min(90, len(trained.losses))).round().astype(int)
     return {
-        "name": name, "seed": seed, "people": len(np.unique(crops.identity[taught])), "photos": len(taught),
-        "limited": people is not None, "steps": len(trained.losses), "seconds": round(trained.seconds, 1),
-        "curve": [[e, round(a, 4), round(r, 4)] for e, a, r in curve],
-        "losses": [[int(i), round(float(trained.losses[max(0, i - 9) : i + 1].mean()), 4)] for i in thin],
-        "device": trained.device, "scores": scores,
-    }  # fmt: skip
+        "people": len(np.unique(crops.identity[taught])),
+        "photos": len(taught),
+        "steps": len(trained.losses),
+        "seconds": round(trained.seconds, 1),
+        "curve": [[step, round(a, 4), round(e, 4)] for step, a, e in curve],
+        "losses": trained.losses,
+        "device": trained.device,
+        "scores": scores_of(vectors, task.pairs) if vectors else np.zeros(0),
+    }
+
+
+def measure(
+    task: Task, name: str, seed: int, people: int | None = None, steps: int = STEPS
+) -> dict[str, Any]:
+    """One of RUNS with a seed → a row as it is stored: `run`'s, with its name and fewer losses.
+
+    A student learns from everybody's photos; "their photos only" are those that the other runs have, of
+    people with two and more.
+    """
+    row = run(
+        task,
+        replace(RUNS[name], seed=seed),
+        steps,
+        people=len(task.crops.names) if "their photos only" in name else people,
+        wrong=WRONG if "wrong names" in name else 0.0,
+        leak=name.startswith("leak"),
+    )
+    losses = row["losses"]
+    thin = np.linspace(0, len(losses) - 1, min(90, len(losses))).round().astype(int)
+    row["losses"] = [[int(i), round(float(losses[max(0, i - 9) : i + 1].mean()), 4)] for i in thin]
+    return {"name": name, "seed": seed, "limited": people is not None, **row}
 
 
 def counts_of(crops: Crops, rows: np.ndarray) -> np.ndarray:
@@ -189,7 +238,8 @@ def controls(task: Task) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """rows    as `measure` gives them, without the scores      scores  (rows, pairs) float16
+    """rows    as `measure` gives them without the scores, with how many people were asked for (None: all)
+    scores  (rows, pairs)
     pairs   same (pairs,) bool, who_a, who_b (pairs,): people as numbers
     controls  name → scores (pairs,)          told  where and on what it was measured
     """
@@ -205,6 +255,10 @@ class Stored:
     def of(self, name: str, people: bool = False) -> list[int]:
         """Places of the runs of that name, on everybody or on limited people."""
         return [i for i, row in enumerate(self.rows) if row["name"] == name and row["limited"] == people]
+
+    def eer_of(self, place: int) -> float:
+        """Equal error rate of the run at that place, on the test pairs."""
+        return eer(self.scores[place], self.same)
 
 
 def stored() -> Stored:

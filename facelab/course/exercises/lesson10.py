@@ -1,0 +1,363 @@
+"""Exercises of lesson 10: whom to keep back, how fast to learn, what a student copies, what a card allows,
+and what a million classes weigh."""
+
+import math
+
+import numpy as np
+
+from facelab.course.exercises.core import NotYet, Wrong, close, exercise, expect, number
+
+# ---- 10.1 -------------------------------------------------------------------------------------------------
+
+IDENTITY = np.repeat(np.arange(40), np.tile([1, 2, 3, 10], 10))
+
+
+def keep_back(identity, share, rng):
+    people = rng.permutation(np.unique(identity))
+    chosen = people[: round(share * len(people))]
+    held = np.isin(identity, chosen)
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _photos(identity, share, rng):
+    rows = rng.permutation(len(identity))
+    cut = round(share * len(rows))
+    return np.sort(rows[cut:]), np.sort(rows[:cut])
+
+
+def _each_persons_last(identity, share, rng):
+    last = np.flatnonzero(np.append(identity[1:] != identity[:-1], True))
+    return np.setdiff1d(np.arange(len(identity)), last), last
+
+
+def _swapped(identity, share, rng):
+    return keep_back(identity, share, rng)[::-1]
+
+
+def _always_the_first(identity, share, rng):
+    people = np.unique(identity)
+    held = np.isin(identity, people[: round(share * len(people))])
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _lost(identity, share, rng):
+    train, held = keep_back(identity, share, rng)
+    return train[:-5], held
+
+
+@exercise(
+    "10.1",
+    "Whom to keep back",
+    hints=(
+        "Draw people, not photos: np.unique(identity) lists them, rng.permutation shuffles them.",
+        "np.isin(identity, chosen) says of each photo whether its person was chosen.",
+        "np.flatnonzero(mask) gives the rows; ~mask the others.",
+    ),
+    solution=keep_back,
+    mistakes=(_photos, _each_persons_last, _swapped, _always_the_first, _lost),
+)
+def whom_to_keep_back(answer):
+    train, held = _two(answer(IDENTITY, 0.25, np.random.default_rng(0)))
+    both = set(IDENTITY[train]) & set(IDENTITY[held])
+    expect(
+        not both,
+        f"{len(both)} people have photos on both sides. The network would be asked about people it knows: "
+        "that "
+        "measures memory. Draw people, and let each take all their photos along.",
+    )
+    expect(
+        len(train) + len(held) == len(IDENTITY),
+        f"{len(IDENTITY) - len(train) - len(held)} photos are on neither side.",
+    )
+    people = len(np.unique(IDENTITY[held]))
+    expect(people != 30, "A quarter of the people is to be kept back, and you train on it. (train, held).")
+    expect(people == 10, f"A quarter of 40 people is 10; you keep {people} back.")
+    other = _two(answer(IDENTITY, 0.25, np.random.default_rng(1)))[1]
+    expect(
+        set(IDENTITY[held]) != set(IDENTITY[other]),
+        "With another rng the same people are kept back. In the order of names they may all be from one "
+        "place: let rng draw them.",
+    )
+    return (
+        "Nobody is on both sides. `facelab.training.split` does this by a hash of the name, so that somebody "
+        "who was kept back once stays so when people are added, and drops what looks like them under another "
+        "name."
+    )
+
+
+def _two(given):
+    expect(isinstance(given, tuple | list) and len(given) == 2, "Return two things: train and held.")
+    if any(one is ... or one is None for one in given):
+        raise NotYet
+    return tuple(np.asarray(one) for one in given)
+
+
+# ---- 10.2 -------------------------------------------------------------------------------------------------
+
+
+def rate(step, steps, highest, up):
+    if step < up:
+        return highest * (step + 1) / up
+    return highest * (1 + math.cos(math.pi * (step - up) / (steps - up))) / 2
+
+
+def _no_warm_up(step, steps, highest, up):
+    return highest * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _cosine_from_the_start(step, steps, highest, up):
+    cosine = highest * (1 + math.cos(math.pi * step / steps)) / 2
+    return highest * (step + 1) / up if step < up else cosine
+
+
+def _straight_down(step, steps, highest, up):
+    return highest * (step + 1) / up if step < up else highest * (steps - step) / (steps - up)
+
+
+def _twice(step, steps, highest, up):
+    return (
+        highest * (step + 1) / up
+        if step < up
+        else highest * (1 + math.cos(math.pi * (step - up) / (steps - up)))
+    )
+
+
+def _from_zero(step, steps, highest, up):
+    return highest * step / up if step < up else rate(step, steps, highest, up)
+
+
+@exercise(
+    "10.2",
+    "How fast to learn",
+    hints=(
+        "Two cases: step < up, a straight line; and the rest.",
+        "The cosine's angle runs from 0 at step = up to π at step = steps: π·(step − up)/(steps − up).",
+        "(1 + cos) runs from 2 to 0, so halve it.",
+    ),
+    solution=rate,
+    mistakes=(_no_warm_up, _cosine_from_the_start, _straight_down, _twice, _from_zero),
+)
+def how_fast(answer):
+    def at(step):
+        return number(answer(step, 100, 0.4, 20))
+
+    expect(at(0) > 0, "At step 0 the rate is 0: the first step is wasted. (step + 1)/up.")
+    expect(
+        close(at(0), 0.02),
+        f"At step 0 of a warm-up of 20 a twentieth of 0.4 is due, 0.02; yours is {at(0):g}.",
+    )
+    expect(close(at(9), 0.2), f"Half way up, at step 9, 0.2 is due; yours is {at(9):g}.")
+    expect(not close(at(20), 0.8), "At the top it is twice the highest: (1 + cos) is 2 there. Halve it.")
+    expect(
+        close(at(20), 0.4),
+        f"At step 20 the cosine begins, at its top: 0.4; yours is {at(20):g}. Count its steps from `up` on.",
+    )
+    expect(close(at(60), 0.2), f"Half way down, at step 60, 0.2 is due; yours is {at(60):g}.")
+    expect(
+        close(at(40), 0.4 * (1 + math.cos(math.pi / 4)) / 2),
+        f"A quarter of the way down, at step 40, the cosine is still high, 0.341; yours is {at(40):g}. A "
+        "straight line?",
+    )
+    return (
+        "The first gradients come from random weights and point anywhere, so they are taken with care. The "
+        "cosine spends its last steps at small rates, which lets the weights settle. It depends on the step "
+        "alone: a run that was interrupted finds its place again."
+    )
+
+
+# ---- 10.3 -------------------------------------------------------------------------------------------------
+
+
+def student_loss(x, t):
+    from torch.nn.functional import normalize
+
+    return (1 - (normalize(x) * normalize(t)).sum(dim=1)).mean()
+
+
+def _dot(x, t):
+    return (1 - (x * t).sum(dim=1)).mean()
+
+
+def _sum(x, t):
+    from torch.nn.functional import normalize
+
+    return (1 - (normalize(x) * normalize(t)).sum(dim=1)).sum()
+
+
+def _squared(x, t):
+    return ((x - t) ** 2).mean()
+
+
+def _wrong_sign(x, t):
+    from torch.nn.functional import normalize
+
+    return (normalize(x) * normalize(t)).sum(dim=1).mean()
+
+
+def _everybody(x, t):
+    from torch.nn.functional import normalize
+
+    return (1 - normalize(x) @ normalize(t).T).mean()
+
+
+def _wrong_axis(x, t):
+    from torch.nn.functional import normalize
+
+    return (1 - (normalize(x, dim=0) * normalize(t, dim=0)).sum(dim=1)).mean()
+
+
+@exercise(
+    "10.3",
+    "What a student copies",
+    hints=(
+        "torch.nn.functional.normalize(x) brings each row to length 1.",
+        "The cosine of two rows of length 1 is the sum of their products: (x * t).sum(dim=1).",
+        "1 − cosine for each photo, then the mean over the batch.",
+    ),
+    solution=student_loss,
+    mistakes=(_dot, _sum, _squared, _wrong_sign, _everybody, _wrong_axis),
+)
+def what_a_student_copies(answer):
+    import torch
+
+    x = torch.tensor([[3.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+
+    def of(x, t):
+        return number(answer(x, t))
+
+    expect(
+        not close(of(x, x), 1.0),
+        "A student who copies perfectly has the loss 1: you return the cosine itself.",
+    )
+    expect(
+        close(of(x, x), 0.0),
+        f"A student who copies perfectly has the loss {of(x, x):g}, where 0 is due. Each photo with its "
+        "own target, "
+        "both at length 1.",
+    )
+    expect(
+        close(of(5 * x, x), 0.0),
+        "A student five times as long loses for it. A teacher's vector is a direction: bring both to "
+        "length 1.",
+    )
+    t = torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    expect(
+        not close(of(x, t), 1.0) or close(of(x, t), 1 / 3),
+        "Summed over the batch, a larger batch learns faster.",
+    )
+    expect(
+        close(of(x, t), 1 / 3),
+        f"One photo of three at a right angle to its target gives 1/3; yours {of(x, t):.3f}.",
+    )
+    return (
+        "128 numbers to match for each photo, and no name anywhere. `facelab.training.Distil` adds a "
+        "second term, "
+        "that pairs of students be as alike as the pairs of their teachers: verification compares pairs."
+    )
+
+
+# ---- 10.4 -------------------------------------------------------------------------------------------------
+
+CLAIMS = {"better": False, "family": False, "seen": False, "half": True, "pass on": False}
+WHY = {
+    "better": "14.8 lies in the other's interval and the other way round. On the same pairs a paired "
+    "comparison "
+    "might tell them apart; two cards cannot",
+    "family": "the people kept back are press photos of public figures. Children, the old, and whoever is "
+    "rare "
+    "there are not in the figure",
+    "seen": "the figure is of people who were never seen. Of those in the training it says nothing, and it "
+    "would be "
+    "better there",
+    "half": "at the equal error rate one genuine pair in seven is rejected, so of 1,000 some 148 are. That "
+    "is what "
+    "EER means",
+    "pass on": "that one could train on photos does not say that one may hand on what came of it: their "
+    "licence and "
+    "the people in them have a say",
+}
+
+
+@exercise(
+    "10.4",
+    "What a card allows",
+    hints=(
+        "An interval says where the rate may lie for people drawn like these, and for nobody else.",
+        "Four of the five cannot be claimed.",
+    ),
+    solution=CLAIMS,
+    mistakes=(
+        CLAIMS | {"better": True},
+        CLAIMS | {"family": True},
+        CLAIMS | {"seen": True},
+        CLAIMS | {"half": False},
+        CLAIMS | {"pass on": True},
+    ),
+)
+def what_a_card_allows(answer):
+    expect(
+        isinstance(answer, dict) and set(answer) == set(CLAIMS),
+        f"A dictionary with the keys {', '.join(CLAIMS)}.",
+    )
+    if any(value is ... or value is None for value in answer.values()):
+        raise NotYet
+    for key, right in CLAIMS.items():
+        if bool(answer[key]) != right:
+            raise Wrong(f"'{key}': {WHY[key]}.")
+    return "A card is worth what it refuses to say."
+
+
+# ---- 10.5 -------------------------------------------------------------------------------------------------
+
+
+def head_gigabytes(people, dim, devices, sample=1.0):
+    numbers = people * dim / devices
+    return 4 * (numbers + numbers + sample * numbers) / 1e9
+
+
+def _no_momentum(people, dim, devices, sample=1.0):
+    return 4 * people * dim / devices * (1 + sample) / 1e9
+
+
+def _all_sampled(people, dim, devices, sample=1.0):
+    return 4 * 3 * sample * people * dim / devices / 1e9
+
+
+def _not_shared(people, dim, devices, sample=1.0):
+    return head_gigabytes(people, dim, 1, sample)
+
+
+def _numbers(people, dim, devices, sample=1.0):
+    return head_gigabytes(people, dim, devices, sample) / 4
+
+
+@exercise(
+    "10.5",
+    "What a million classes weigh",
+    hints=(
+        "Weights, gradient and momentum are people × dim numbers each, of 4 bytes.",
+        "Each device holds people / devices of the classes.",
+        "With sampling only the gradient shrinks: weights and momentum of the others wait in memory.",
+    ),
+    solution=head_gigabytes,
+    mistakes=(_no_momentum, _all_sampled, _not_shared, _numbers),
+)
+def a_million(answer):
+    alone = number(answer(1_000_000, 512, 1))
+    expect(not close(alone, 6.144 / 4), "A float32 number takes four bytes.")
+    expect(not close(alone, 4.096), "The momentum of SGD is as large as the weights: three times, not twice.")
+    expect(close(alone, 6.144), f"One device: 10⁶ × 512 numbers × 4 bytes × 3 = 6.144 GB; yours {alone:g}.")
+    eight = number(answer(1_000_000, 512, 8))
+    expect(close(eight, 0.768), f"Eight devices share the classes: 0.768 GB each; yours {eight:g}.")
+    tenth = number(answer(1_000_000, 512, 8, 0.1))
+    expect(
+        close(tenth, 4 * 64e6 * 2.1 / 1e9),
+        f"A sample of a tenth on eight devices: {4 * 64e6 * 2.1 / 1e9:.4g} GB each; yours {tenth:g}. The "
+        "weights and "
+        "the momentum of the classes outside the sample do not go away.",
+    )
+    return (
+        "Beside them stand the logits, batch × classes, and there a sample of a tenth saves nine tenths. "
+        "The backbone "
+        "is the small part: IResNet-50's 43.6 million numbers make 0.52 GB with gradient and momentum."
+    )
