@@ -202,6 +202,20 @@ def test_another_recipe_or_other_data_cannot_go_on(tmp_path):
         on(held_out=0.25)
 
 
+def test_tensorboard_gets_what_the_csv_gets(tmp_path, monkeypatch):
+    options = {
+        "recipe": replace(run_of.RECIPE, epochs=1),
+        "device": "cpu",
+        "progress": False,
+        "tensorboard": True,
+    }
+    train(run_of.crops(), tmp_path / "out", **options)
+    assert list((tmp_path / "out" / "tensorboard").glob("events.*"))
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(FacelabError, match="pip install tensorboard"):
+        train(run_of.crops(), tmp_path / "other", **options)
+
+
 def test_decay_is_for_matrices_only_and_the_rate_goes_up_then_down():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU(4), nn.Flatten(), nn.Linear(4, 2))
     recipe = Recipe(optimizer="sgd", weight_decay=0.1, lr=0.2, warm_up=0.1)
