@@ -51,7 +51,9 @@ def test_a_run_is_repeatable_and_says_what_it_saw(task):
     assert one["losses"].tolist() == again["losses"].tolist() == [loss for _, loss in seen]
     np.testing.assert_array_equal(one["scores"], again["scores"])
     assert (one["people"], one["photos"], one["steps"]) == (16, 128, 8)
-    assert looks[-1][1] == pytest.approx(one["curve"][-1][2], abs=1e-4)
+    assert [step for step, _ in looks] == [step for step, *_ in one["curve"][:-1]]
+    assert one["curve"][-1][0] == 8
+    assert one["curve"][-1][2] == pytest.approx(eer(one["scores"], task.pairs.same), abs=1e-4)
     assert lesson10.run(task, replace(RECIPE, seed=1), 8)["losses"].tolist() != one["losses"].tolist()
 
 
@@ -89,9 +91,9 @@ def test_the_stored_scores_belong_to_the_stored_rows(stored):
     assert stored.scores.shape == (len(stored.rows), 1000)
     assert stored.same.sum() == 500
     for place, row in enumerate(stored.rows):
-        last = row["curve"][-1]
-        if last[0] == row["steps"]:
-            assert stored.eer_of(place) == pytest.approx(last[2], abs=0.004), row["name"]
+        step, _, last = row["curve"][-1]
+        assert step == row["steps"]
+        assert stored.eer_of(place) == pytest.approx(last, abs=0.004), row["name"]
         assert row["steps"] == pytest.approx(lesson10.STEPS, rel=0.1)
     assert (stored.same == (stored.who_a == stored.who_b)).all()
 

@@ -30,7 +30,7 @@ def _home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run that nobody interrupts: 30 steps."""
+    """A run that nobody interrupts: 36 steps."""
     return run_of.run(tmp_path_factory.mktemp("whole") / "out")
 
 
@@ -45,10 +45,10 @@ def test_a_run_leaves_what_it_promises(whole):
     assert losses(whole.folder) == pytest.approx(whole.losses.tolist(), rel=1e-12)
     card = json.loads((whole.folder / "card.json").read_text())
     assert Recipe.from_json(json.dumps(card["recipe"])) == run_of.RECIPE
-    assert card["figures"]["people"] == 6
-    assert card["data"]["people"] == 18
+    assert card["figures"]["people"] == 11
+    assert card["data"]["people"] == 33
     text = (whole.folder / "MODEL_CARD.md").read_text()
-    assert "108 photos of 18 people (drawn people)" in text
+    assert "198 photos of 33 people (drawn people)" in text
     assert "ElasticFace (s = 16.0) and a teacher" in text
     assert f"{whole.figures.eer:.2%}" in text
     assert whole.figures.eer_interval[0] <= whole.figures.eer <= whole.figures.eer_interval[1]
@@ -93,7 +93,7 @@ def test_two_processes_train_as_one(whole, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = losses(tmp_path / "out")
     assert len(theirs) == len(whole.losses)
-    assert np.mean(theirs[-6:]) < 0.8 * np.mean(theirs[:3])
+    assert np.mean(theirs[-12:]) < 0.9 * np.mean(theirs[:12])
     with pytest.warns(UserWarning, match="first use"):
         assert fl.Pipeline(embedder=str(tmp_path / "out"), device="cpu").embedder.dim == 128
 
@@ -143,7 +143,7 @@ def test_it_learns_faces_that_it_can_tell_from_others_and_the_file_is_an_embedde
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_learns_too(tmp_path, whole, precision):
-    recipe = replace(run_of.RECIPE, precision=precision, channels_last=True, epochs=2)
+    recipe = replace(run_of.RECIPE, precision=precision, channels_last=True)
     half = train(
         run_of.crops(), tmp_path / "out", recipe, held_out=0.25, device="cpu", progress=False, resamples=0
     )
@@ -151,7 +151,7 @@ def test_half_precision_learns_too(tmp_path, whole, precision):
         whole.losses[0], rel=0.02
     )  # float16 skips steps until its scale fits
     assert half.losses.tolist() != whole.losses[: len(half.losses)].tolist()
-    assert np.mean(half.losses[-3:]) < np.mean(half.losses[:3])
+    assert np.mean(half.losses[-12:]) < 0.9 * np.mean(half.losses[:12])
 
 
 def test_what_does_not_fit_is_said(tmp_path):

@@ -8,18 +8,19 @@ import numpy as np
 from facelab.course import drawn
 from facelab.training import Recipe, crops_of, train
 
+PEOPLE = 44
 RECIPE = Recipe(
-    epochs=5, batch_size=16, people=4, distil=0.5, ema=0.9, head="ElasticFace", head_options={"s": 16.0}
+    epochs=3, batch_size=16, people=4, distil=0.5, ema=0.9, head="ElasticFace", head_options={"s": 16.0}
 )
 
 
 def crops():
-    people = drawn.identities(24)
-    who = np.repeat(np.arange(24), 6)
+    people = drawn.identities(PEOPLE)
+    who = np.repeat(np.arange(PEOPLE), 6)
     images = drawn.photos(people, who, seed=1)
-    teacher = np.random.default_rng(0).standard_normal((24, 128)).astype(np.float32)[who]
+    teacher = np.random.default_rng(0).standard_normal((PEOPLE, 128)).astype(np.float32)[who]
     teacher /= np.linalg.norm(teacher, axis=1, keepdims=True)
-    return crops_of(images, who, [f"person {n:02d}" for n in range(24)], teacher, source="drawn people")
+    return crops_of(images, who, [f"person {n:02d}" for n in range(PEOPLE)], teacher, source="drawn people")
 
 
 def run(out: Path, **options):

@@ -40,7 +40,11 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="How often each photo is seen.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Photos in a step, of all processes.")] = None,
     people: Annotated[int | None, typer.Option(min=0, help="P of P×K batches; 0: random order.")] = None,
+    min_photos: Annotated[
+        int | None, typer.Option(min=1, help="Whoever has fewer is not taught by the head.")
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate, at its highest.")] = None,
+    warm_up: Annotated[float | None, typer.Option(help="Share of all steps until the rate is there.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adamw.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")] = None,
     ema: Annotated[
@@ -85,7 +89,7 @@ def train(
     changes: dict[str, Any] = {
         "backbone": backbone, "dim": dim, "epochs": epochs, "batch_size": batch_size, "people": people,
         "lr": lr, "optimizer": optimizer, "precision": precision, "ema": ema, "sample": sample, "seed": seed,
-        "distil": distil, "compile": compile or None,
+        "distil": distil, "compile": compile or None, "min_photos": min_photos, "warm_up": warm_up,
     }  # fmt: skip
     changes = {name: value for name, value in changes.items() if value is not None}
     options = {} if scale is None else {"s": scale}
@@ -117,12 +121,11 @@ def train(
 def _recipe(earnest: bool, head: str | None, changes: dict[str, Any], options: dict[str, Any]):
     from facelab.training import Recipe
 
-    if head is not None:
-        changes = {**changes, "head": None if head.lower() == "none" else head, "head_options": options}
-    recipe = Recipe.in_earnest(**changes) if earnest else Recipe(**changes)
-    if head is None and options:
-        recipe = replace(recipe, head_options={**recipe.head_options, **options})
-    return recipe
+    recipe = Recipe.in_earnest() if earnest else Recipe()
+    wanted = recipe.head if head is None else None if head.lower() == "none" else head
+    if wanted == recipe.head:  # another head begins with its own settings
+        options = {**recipe.head_options, **options}
+    return replace(recipe, **changes, head=wanted, head_options={} if wanted is None else options)
 
 
 def _crops(source: str, target: Path, device: str):

@@ -150,6 +150,9 @@ def run(
             resamples=0,
         )
         vectors = judge.embedded_by(Path(folder) / "run", crops, task.pairs) if not trained.stopped else {}
+    scores = scores_of(vectors, task.pairs) if vectors else np.zeros(0)
+    if vectors:
+        curve.append((len(trained.losses), auc(scores, task.pairs.same), eer(scores, task.pairs.same)))
     return {
         "people": len(np.unique(crops.identity[taught])),
         "photos": len(taught),
@@ -158,7 +161,7 @@ def run(
         "curve": [[step, round(a, 4), round(e, 4)] for step, a, e in curve],
         "losses": trained.losses,
         "device": trained.device,
-        "scores": scores_of(vectors, task.pairs) if vectors else np.zeros(0),
+        "scores": scores,
     }
 
 

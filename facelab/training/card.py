@@ -63,8 +63,7 @@ def _text(recipe: Recipe, facts: dict[str, Any]) -> str:
         f"- Crops: SHA-256 `{data['sha256']}`, cut by `{data['pipeline']}`",
         f"- Recipe: `{CARD.replace('MODEL_CARD.md', FACTS)}`; to go on or repeat: `facelab train --help`",
         "- Licence: whatever the photos and the teacher allow; that you could train on them does not say "
-        "that you "
-        "may pass the result on.",
+        "that you may pass the result on.",
         "",
         "## Verification of people never seen in training",
         "",
@@ -75,10 +74,8 @@ def _text(recipe: Recipe, facts: dict[str, Any]) -> str:
         "## What it must not be used for",
         "",
         "Decisions about people. The figures hold for photos like those above and for people like those in "
-        "them: who "
-        "is rare in the data (by age, skin, sex, origin, glasses, veil) is recognised worse, and this card "
-        "has not "
-        "measured by how much. It has no threshold of its own until `facelab calibrate` has measured one.",
+        "them: who is rare in the data (by age, skin, sex, origin, glasses, veil) is recognised worse, and "
+        "this card has not measured by how much. It has no threshold of its own until `facelab calibrate` has measured one.",
         "",
     ]
     return "\n".join(lines)

@@ -12,6 +12,9 @@ from facelab import metrics
 from facelab.errors import DatasetError
 from facelab.training.crops import Crops
 
+FEWEST = 10
+"""People without whom no interval is given: so few say nothing of others."""
+
 GENUINE, IMPOSTOR = 20_000, 100_000
 """Most pairs of either kind; more are drawn from."""
 
@@ -30,7 +33,8 @@ class Pairs:
 @dataclass(frozen=True)
 class Figures:
     """Verification of people never seen: AUC, EER, and TAR at FMR 1 % and 0.1 % (NaN below 10 impostors
-    there). Intervals (low, high) are 95 %, from a bootstrap over people; None where none was asked for."""
+    there). Intervals (low, high) are 95 %, from a bootstrap over people; None where none was asked for, or
+    the people are too few."""
 
     auc: float
     eer: float
@@ -50,7 +54,9 @@ class Figures:
         parts = [f"AUC {shown(self.auc, self.auc_interval)}", f"EER {shown(self.eer, self.eer_interval)}"]
         if not np.isnan(self.tar_at_1e_2):
             parts.append(f"TAR at FMR 1 % {shown(self.tar_at_1e_2, self.tar_interval)}")
-        return ", ".join(parts)
+        pairs = f"{self.genuine:,} genuine and {self.impostor:,} impostor pairs of {self.people:,} people"
+        few = "" if self.people >= FEWEST else ", too few for an interval"
+        return f"{', '.join(parts)} ({pairs}{few})"
 
 
 def pairs_of(rows: np.ndarray, identity: np.ndarray, seed: int = 0) -> Pairs:
@@ -107,13 +113,13 @@ def figures(vectors: dict[int, np.ndarray], pairs: Pairs, resamples: int = 0) ->
 
 def figures_of(scores: np.ndarray, pairs: Pairs, resamples: int = 0) -> Figures:
     """The same from scores (N,), a cosine for each pair."""
-    same = pairs.same
+    same, people = pairs.same, len(np.unique(np.concatenate([pairs.who_a, pairs.who_b])))
 
     def tar(far: float, scores=scores, same=same) -> float:
         return float(metrics.tar_at_far(scores, same, far)) if (~same).sum() * far >= 10 else float("nan")
 
     def interval(statistic) -> tuple[float, float] | None:
-        if not resamples:
+        if not resamples or people < FEWEST:
             return None
         found = metrics.bootstrap_identities(
             statistic, scores, same, pairs.who_a, pairs.who_b, resamples=resamples
@@ -130,7 +136,7 @@ def figures_of(scores: np.ndarray, pairs: Pairs, resamples: int = 0) -> Figures:
         tar_interval=interval(lambda s, t: float(metrics.tar_at_far(s, t, 1e-2))),
         genuine=int(same.sum()),
         impostor=int((~same).sum()),
-        people=len(np.unique(np.concatenate([pairs.who_a, pairs.who_b]))),
+        people=people,
     )
 
 

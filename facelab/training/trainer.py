@@ -146,8 +146,7 @@ class _Run:
         if self.distil is not None and crops.vectors.shape[1] != recipe.dim:
             raise ValueError(
                 f"the teacher's vectors have {crops.vectors.shape[1]} numbers (of {crops.config}), the "
-                "student's "
-                f"{recipe.dim}: set dim={crops.vectors.shape[1]}, or distil=0."
+                f"student's {recipe.dim}: set dim={crops.vectors.shape[1]}, or distil=0."
             )
         self.teacher = torch.from_numpy(crops.vectors[self.rows])
         self.called: Any = processes.averaged(self.net)  # over processes
@@ -195,8 +194,7 @@ class _Run:
         if theirs != self.recipe:
             raise FacelabError(
                 f"{self.folder}: was begun with another recipe: {theirs.differences(self.recipe)}. Give "
-                "the old "
-                "one to go on, or another folder to begin anew."
+                "the old one to go on, or another folder to begin anew."
             )
         for name, what in (("data", "crops"), ("held_out", "people kept back")):
             if found.told[name] != self.told[name]:
@@ -224,8 +222,7 @@ class _Run:
         except OSError as error:
             raise FacelabError(
                 f"{self.folder}: no checkpoint could be written ({error.strerror or error}). Make room; "
-                "the one "
-                "from before is whole, and --resume goes on from it."
+                "the one from before is whole, and --resume goes on from it."
             ) from error
 
     # --- the loop -------------------------------------------------------------------------------------------
@@ -250,8 +247,7 @@ class _Run:
                 if not np.isfinite(value):
                     raise ValueError(
                         f"the loss is {value} at step {row['step']} (epoch {row['epoch']}): take a lower "
-                        "lr than "
-                        f"{self.recipe.lr:g}, a longer warm_up, or a smaller margin or scale. "
+                        f"lr than {self.recipe.lr:g}, a longer warm_up, or a smaller margin or scale. "
                         f"{self.folder} still "
                         "holds the last checkpoint."
                     )

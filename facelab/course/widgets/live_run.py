@@ -149,9 +149,8 @@ class LiveRun(LiveWidget):
                 stop=self._stop,
             )
             if row["scores"].size:
-                last = lesson10.eer(row["scores"], task.pairs.same)
-                self._now["curve"].append((row["steps"], last))
-                self._now["eer"] = last
+                self._now["eer"] = lesson10.eer(row["scores"], task.pairs.same)
+                self._now["curve"].append((row["steps"], self._now["eer"]))
             self._now["seconds"] = row["seconds"]
             self.done.append((self._now["label"], self._now))
         except Exception as error:  # raised in a thread it would vanish: `update` raises it again
