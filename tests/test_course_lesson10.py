@@ -94,7 +94,8 @@ def test_the_stored_scores_belong_to_the_stored_rows(stored):
         step, _, last = row["curve"][-1]
         assert step == row["steps"]
         assert stored.eer_of(place) == pytest.approx(last, abs=0.004), row["name"]
-        assert row["steps"] == pytest.approx(lesson10.STEPS, rel=0.1)
+        if row["name"] in lesson10.RUNS:
+            assert row["steps"] == pytest.approx(lesson10.STEPS, rel=0.1)
     assert (stored.same == (stored.who_a == stored.who_b)).all()
 
 

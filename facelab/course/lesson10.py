@@ -173,18 +173,24 @@ def measure(
     A student learns from everybody's photos; "their photos only" are those that the other runs have, of
     people with two and more.
     """
-    row = run(
+    return measured(
         task,
+        name,
         replace(RUNS[name], seed=seed),
         steps,
         people=len(task.crops.names) if "their photos only" in name else people,
         wrong=WRONG if "wrong names" in name else 0.0,
         leak=name.startswith("leak"),
-    )
+    ) | {"limited": people is not None}
+
+
+def measured(task: Task, name: str, recipe: Recipe, steps: int, **options: Any) -> dict[str, Any]:
+    """`run` → a row as it is stored: with its name and seed, and fewer losses."""
+    row = run(task, recipe, steps, **options)
     losses = row["losses"]
     thin = np.linspace(0, len(losses) - 1, min(90, len(losses))).round().astype(int)
     row["losses"] = [[int(i), round(float(losses[max(0, i - 9) : i + 1].mean()), 4)] for i in thin]
-    return {"name": name, "seed": seed, "limited": people is not None, **row}
+    return {"name": name, "seed": recipe.seed, "limited": False, **row}
 
 
 def counts_of(crops: Crops, rows: np.ndarray) -> np.ndarray:

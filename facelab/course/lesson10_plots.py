@@ -9,7 +9,8 @@ from facelab.course.lesson08 import PAPERS
 from facelab.course.lesson10 import Stored, eer
 from facelab.course.plots import BLACK, BLUE, GREEN, ORANGE, RED
 
-WAYS = ("softmax", "ArcFace", "student with ArcFace", "SFace's student")
+WAYS = ("softmax", "ArcFace", "student with ArcFace", "student, their photos only", "SFace's student")
+LONGER = ", 180 s"
 
 PUBLISHED = (
     # photos, people, error on LFW (%), what
@@ -98,6 +99,16 @@ def more_people(what: Stored):
             axes.plot(*np.array(these).T * [[1], [100]], mark, color=colour, ms=4, alpha=0.6)
         means = np.array(sorted(np.mean(these, axis=0).tolist() for these in points.values()))
         axes.plot(means[:, 0], 100 * means[:, 1], dashes + mark, color=colour, ms=8, label=label)
+        for place in what.of(name + LONGER):
+            row = what.rows[place]
+            axes.plot(row["people"], 100 * what.eer_of(place), "*", color=colour, ms=17, mec=BLACK)
+            axes.annotate(
+                f"{row['steps']:,} steps",
+                (row["people"], 100 * what.eer_of(place)),
+                (10, -12),
+                textcoords="offset points",
+                fontsize=12,
+            )
     for (_, people, error, name), (dx, dy) in zip(PUBLISHED, ((-9, 3), (-9, -16), (-9, 8)), strict=True):
         axes.plot(people, error, "D", color=ORANGE, ms=9)
         axes.annotate(name, (people, error), (dx, dy), textcoords="offset points", fontsize=12, ha="right")

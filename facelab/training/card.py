@@ -75,7 +75,8 @@ def _text(recipe: Recipe, facts: dict[str, Any]) -> str:
         "",
         "Decisions about people. The figures hold for photos like those above and for people like those in "
         "them: who is rare in the data (by age, skin, sex, origin, glasses, veil) is recognised worse, and "
-        "this card has not measured by how much. It has no threshold of its own until `facelab calibrate` has measured one.",
+        "this card has not measured by how much. It has no threshold of its own until `facelab calibrate` "
+        "has measured one.",
         "",
     ]
     return "\n".join(lines)
