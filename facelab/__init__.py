@@ -2,7 +2,7 @@
 
 The rooms of the package, in the order in which a photo passes through them:
 `images` → `weights` → `detect` → `align` → `embed` → `pipeline` → `metrics`, `datasets` → `gallery`;
-on top of the data `evaluation`; beside them `losses` and `training`; last, importing all, `cli`.
+on top of the data `evaluation`; beside them `losses`; on top of both `training`; last, importing all, `cli`.
 
 All that only the notebooks use lives in one room of its own, `facelab.course`. It imports the library; the
 library never imports it.

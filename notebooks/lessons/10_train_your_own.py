@@ -303,10 +303,10 @@ FetchPhotos()
 
 # %%
 try:
-    photos = lesson10.lfw_task()
-    on_photos = LiveRun({"LFW": photos}, 300, replace(recipe, batch_size=128))
-except fl.errors.DatasetError as error:
-    on_photos = f"No photos, so nothing to train on here. {error}"
+    on_photos = LiveRun({"LFW": lesson10.lfw_task()}, 300, replace(recipe, batch_size=128))
+except fl.errors.DatasetError:
+    on_photos = None
+    print("There are no photos on this machine, so nothing to train on here: press the button above.")
 on_photos
 
 # %% [markdown]

@@ -12,13 +12,16 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from facelab.course.plots import BLUE
+from facelab.course.widgets.base import StillPicture
+from facelab.course.widgets.picture import LivePicture
 from facelab.datasets import lfw
 from facelab.errors import DatasetError
 
 COMMAND = (sys.executable, "-m", "facelab.cli", "data", "get", "lfw")
 
 
-class FetchPhotos(widgets.VBox):
+class FetchPhotos(StillPicture, widgets.VBox):
     """Press, wait, go on.
 
     then     called with nothing once the photos are there
@@ -53,6 +56,16 @@ class FetchPhotos(widgets.VBox):
             self.bar.value = 100
         except DatasetError:
             self._say("They are not here. Everything below works without, on people who are drawn.")
+
+    def still_png(self) -> bytes:
+        picture = LivePicture(7.0, 0.9)
+        with picture.styled():
+            look = {"boxstyle": "round,pad=0.5", "facecolor": BLUE, "edgecolor": "none"}
+            picture.figure.text(0.02, 0.5, self.go.description, color="white", va="center", bbox=look)
+        return picture.png()
+
+    def still_caption(self) -> str:
+        return "*The button is live in JupyterLab once this cell has run.*"
 
     def _say(self, words: str) -> None:
         import html

@@ -99,12 +99,18 @@ class LiveRun(LiveWidget):
         parts = [self.loss.value]
         if self.loss.value in ("ArcFace", "CosFace"):
             parts[0] += f" s={self.scale.value} m={self.margin.value:g}"
-        if self.people.value < 100:
-            parts.append(f"{self.people.value} people")
+        if self.limited is not None:
+            parts.append(f"{self.limited} people")
         parts += [] if self.warm.value else ["no warm-up"]
         parts += [] if self.augment.value else ["no augmentation"]
         parts += [f"{self.wrong.value} % wrong"] if self.wrong.value else []
         return ", ".join(parts)
+
+    @property
+    def limited(self) -> int | None:
+        """How many people it may learn from: hundreds where there are thousands; None: all."""
+        many = len(self.tasks[self.data.value].crops.names) > 1000
+        return None if self.people.value == 100 else self.people.value * (10 if many else 1)
 
     def chosen(self) -> Recipe:
         its = {"head_options": {"s": float(self.scale.value), "m": float(self.margin.value)}}
@@ -123,7 +129,7 @@ class LiveRun(LiveWidget):
         self.go.disabled, self.halt.disabled = True, False
         self._now = {"label": self.label, "losses": [], "curve": []}
         self._thread = threading.Thread(
-            target=self._train, args=(self.tasks[self.data.value], self.chosen()), daemon=True
+            target=self._train, args=(self.tasks[self.data.value], self.chosen(), self.limited), daemon=True
         )
         self._thread.start()
 
@@ -134,9 +140,7 @@ class LiveRun(LiveWidget):
             self._thread.join()
         return self
 
-    def _train(self, task: lesson10.Task, recipe: Recipe) -> None:
-        many = len(task.crops.names) > 1000
-        people = None if self.people.value == 100 else self.people.value * (10 if many else 1)
+    def _train(self, task: lesson10.Task, recipe: Recipe, people: int | None) -> None:
         try:
             row = lesson10.run(
                 task,
