@@ -34,7 +34,7 @@ SEEDS = (10, 11)
 PEOPLE = (30, 100, 300)
 """Curve over the number of people: the first seed only."""
 
-IN_TIME = ("softmax", "ArcFace", "SFace's student")
+IN_TIME = ("ArcFace", "SFace's student")
 SECONDS = 180.0
 
 
@@ -162,7 +162,7 @@ def _rate(recipe: Recipe, steps: int) -> tuple[float, float]:
 
 
 def student() -> None:
-    """Three ways with the same time on this machine's cores, judged on View 1's test pairs; the lesson's long
+    """Two ways with the same time on this machine's cores, judged on View 1's test pairs; the lesson's long
     runs."""
     torch.set_num_threads(multiprocessing.cpu_count())
     its, rows = lesson10.lfw_task(), []

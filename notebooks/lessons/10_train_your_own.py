@@ -141,8 +141,9 @@ _ = plots.show([v.permute(1, 2, 0).mul(127.5).add(127.5).byte().numpy() for v in
 
 # %% [markdown]
 # One resampling moves, turns and mirrors a whole batch at once on the device; what happens to an image
-# depends on the seed and the number of the step alone. So does everything else that is drawn here. That is
-# why a run which is ended by a power cut and resumed has, to the last digit, the losses of one that was not.
+# depends on the seed and the number of the step alone. So does everything else that is drawn here. That
+# is why a run which is ended by a power cut and resumed has, to the last digit, the losses of one that
+# was not.
 #
 # ### Exercise 10.2 · How fast to learn
 #
@@ -191,9 +192,9 @@ for name, row in rows.items():
     print(f"{name}: EER {lesson10.eer(row['scores'], task.pairs.same):.1%} on people never seen")
 
 # %% [markdown]
-# No winner: two seeds of one loss differ by as much. Seven lessons of margins, and with a hundred people
-# and two minutes they are worth nothing. (The losses on the left cannot be compared: they are in different
-# units.) Remember it for section 6, where photos say the same.
+# Softmax is ahead by half a point, if that is anything. Of what margins were invented for there is no sign:
+# with a hundred people and ten seconds they buy nothing. (The losses on the left cannot be compared: they
+# are in different units.) Remember it for section 6, where photos say the same.
 #
 # **Now you.** The widget trains whatever you choose and keeps the last four runs. Each answers a question:
 # Does a hard margin, s = 64 and m = 0.5, help or hurt? What does it do without warm-up? What is
@@ -210,8 +211,8 @@ live.train()
 live
 
 # %% [markdown]
-# Without augmentation the loss falls faster and further, and the network is worse where it counts, by about
-# twice. Whoever watches only the loss chooses the wrong run.
+# Without augmentation the loss falls faster and further, and the error where it counts is nearly twice as
+# large. Whoever watches only the loss chooses the wrong run.
 #
 # ## 5 · A result that is worth nothing
 #
@@ -264,12 +265,29 @@ _ = lesson10_plots.bars(ways, nobody, "Who teaches best?")
 ways
 
 # %% [markdown]
-# WAYS_TEXT
+# Training cut the error of pixels, and of the same network with random weights, to less than half. SFace's
+# error is less than a tenth of that. Softmax and ArcFace: nothing between them, as on the drawn people.
+#
+# **The student is ahead. Is it?** Two things are wrong with that sentence. It has had more photos: whoever
+# has one photo only is no class of a head, and teaches a student all the same. *Their photos only* is the
+# control, the same student on the photos that ArcFace had; half of the lead is gone. And 1,000 pairs leave
+# much open. The differences, on the same people drawn again and again, and the same seeds:
 
 # %%
-for a, b in [("softmax", "ArcFace"), ("ArcFace", "SFace's student"), ("softmax", "SFace's student")]:
+control = "student, their photos only"
+for a, b in [
+    ("softmax", "ArcFace"),
+    ("ArcFace", control),
+    (control, "SFace's student"),
+    ("ArcFace", "SFace's student"),
+]:
     by, low, high = lesson10_plots.difference(stored, groups[a], groups[b])
     print(f"{a} − {b}: {by:+.1f} points of EER, 95 % from {low:+.1f} to {high:+.1f}")
+
+# %% [markdown]
+# Every interval holds 0. So this experiment does **not** show that a teacher is better than names, and it
+# was the claim with which many would have gone home. It shows that training works, that SFace is far away,
+# and how many pairs a small difference asks for (lesson 08).
 
 # %% [markdown]
 # ### Exercise 10.3 · What a student copies
@@ -319,7 +337,19 @@ on_photos
 _ = lesson10_plots.more_people(stored)
 
 # %% [markdown]
-# MORE_TEXT
+# **Thirty people**, and a teacher is no help: 104 photos are too few to learn from, whoever explains
+# them. From thirty to three hundred the error halves. Then, at 600 steps, it stops: 1,237 people teach
+# hardly more than 300. Suspect the toy first! The photos of 300 people have been seen forty-four times
+# each after 600 steps, those of 1,237 twelve times. The **stars** are the same recipes with the steps
+# that fit into three minutes on two cores, and there the error goes on falling. More people pay only with
+# the time to look at them.
+#
+# The diamonds are the papers': half a million photos, 5.8 and 17 million, with networks of seventy to a
+# hundred times as many numbers, crops of 112×112, days on many GPUs, and under another protocol (ten
+# folds of View 2, the error at the best threshold). No line of ours may be drawn through them. The last
+# two stand at the same height: ten wrong pairs of LFW's 6,000, and when ten are left some are the labels'
+# fault (lesson 08). Whoever wants to see the difference between 6 and 17 million photos needs another
+# test.
 #
 # ## 8 · What breaks a run
 #
@@ -339,11 +369,25 @@ broken = {name: stored.of(name) for name in lesson10.RUNS if name not in groups}
 lesson10_plots.table(stored, {"ArcFace": groups["ArcFace"], **broken})
 
 # %% [markdown]
-# BREAKS_TEXT
+# What holds, each by more than its interval:
+#
+# - **Without augmentation** the loss goes to nothing, and the error up by a third.
+# - **s = 64 and m = 0.5**, ArcFace's own setting, is *worse* here, and without warm-up it hardly learns at
+#   all. The papers train a hundred times as many steps, with SGD. A setting belongs to its budget.
+# - **20 % wrong names** cost four points. Three centres a person, made for that very case (lesson 04), make
+#   it worse by nearly as much again: with five photos a person there is nothing to share out among three.
+#
+# What does not hold: **no warm-up** does no harm to the gentle margin (AdamW is cautious by itself). And
+# the **leak**, two points better, is within the interval of 1,000 pairs: a leak need not even be visible
+# in the figure that it has made worthless. It is found by looking at the people, not at the figure.
+#
+# (Thirteen comparisons at 95 % each: one or so is wrong. The three above are not near the edge, but for the
+# sub-centres, whose interval begins at half a point.)
 #
 # ## 9 · Take it home
 #
-# `train` leaves a folder: weights, a card, a checkpoint, the losses of all steps. The folder is an embedder.
+# `train` leaves a folder: weights, a card, a checkpoint, the losses of all steps. The folder is an
+# embedder.
 
 # %%
 names = [task.crops.names[who] for who in np.unique(task.crops.identity[task.split.held])]
@@ -368,20 +412,20 @@ print((trained.folder / "MODEL_CARD.md").read_text())
 # %% [markdown]
 # ### Exercise 10.4 · What a card allows
 #
-# Two cards, both of networks judged on the same 963 people of LFW: **A**, EER 14.8 % [11.9, 17.4], trained
-# on 6,733 photos of 1,237 people; **B**, EER 14.4 % [12.0, 17.0]. Which of these may be claimed?
+# Two cards, both of networks judged on the same 963 people of LFW: **A**, EER 14.6 % [12.2, 17.9], trained
+# on 6,733 photos of 1,237 people; **B**, EER 13.1 % [10.7, 15.5]. Which of these may be claimed?
 #
 # - `better`: B is better than A.
 # - `family`: A will be wrong about as often on your family's photos.
 # - `seen`: A has an EER of about 15 % on the people it was trained on.
-# - `half`: at A's equal error rate, of 1,000 pairs of one person like these some 148 are rejected.
+# - `seventh`: at A's equal error rate, of 1,000 pairs of one person like these some 146 are rejected.
 # - `pass on`: as A was trained on photos that everybody can download, everybody may sell it.
 
 # %% tags=["exercise"]
-claims = {"better": ..., "family": ..., "seen": ..., "half": ..., "pass on": ...}
+claims = {"better": ..., "family": ..., "seen": ..., "seventh": ..., "pass on": ...}
 
 # %% tags=["solution"]
-claims = {"better": False, "family": False, "seen": False, "half": True, "pass on": False}
+claims = {"better": False, "family": False, "seen": False, "seventh": True, "pass on": False}
 
 # %% tags=["check"]
 exercises.check("10.4", claims)
@@ -419,18 +463,16 @@ print(f"largest difference between any two numbers of unit vectors: {apart:.0e}"
 rows = []
 for people in (10_000, 1_000_000):
     for devices, sample in ((1, 1.0), (8, 1.0), (8, 0.1)):
-        held = people * 512 / devices
-        logits = 64 * devices * people / devices * sample  # of a batch of 64 a device
-        rows.append([f"{people:,}", devices, sample, 4 * held * (2 + sample) / 1e9, 4 * logits / 1e9])
-pd.DataFrame(rows, columns=["people", "devices", "sample", "head, GB a device", "logits, GB a device"]).round(
-    3
-)
+        logits = 64 * devices * people / devices * sample  # all see the batch of all: 64 a device
+        rows.append([f"{people:,}", devices, sample, 4 * logits / 1e9])
+pd.DataFrame(rows, columns=["people", "devices", "sample", "logits, GB a device"]).round(3)
 
 # %% [markdown]
 # ### Exercise 10.5 · What a million classes weigh
 #
-# Write the middle column but one: gigabytes (10⁹ bytes) that a device needs for its part of the head's
-# weights, their gradient and SGD's momentum, in float32. With `sample` below 1 only the sampled rows have a
+# More devices do not help with the logits: each brings a batch of its own along. With the weights they do.
+# Write the missing column: gigabytes (10⁹ bytes) that a device needs for its part of the head's weights,
+# their gradient and SGD's momentum, in float32. With `sample` below 1 only the sampled rows have a
 # gradient; weights and momentum of all stay.
 
 
@@ -449,25 +491,28 @@ def head_gigabytes(people, dim, devices, sample=1.0):
 exercises.check("10.5", head_gigabytes)
 
 # %% [markdown]
-# ## What you take along
+# ## What to remember
 #
-# - A network for faces trains in minutes on two cores. What it lacks is people: SFace saw more than a
-#   thousand times as many photos.
+# - A network for faces trains in minutes on two cores, and is far from SFace. What it lacks is photos,
+#   and the time to look at them.
 # - The figure that counts is that of people never seen. Split people, not photos, and look for them under
 #   other names.
-# - The training loss does not say which run is better: augmentation raises it and halves the error.
-# - Keep the recipe, the data's hash and the interval with the weights. A card that claims more is an advert.
+# - The training loss does not say which run is better: augmentation raises it and lowers the error.
+# - Keep the recipe, the data's hash and the interval with the weights. A card that claims more is an
+#   advert.
 #
-# **Not shown here.** Whether margins win once there are millions of photos (the papers say so, lesson 04's
-# toys and this lesson's photos are too few to say), other networks, longer runs, and what any of it is worth
-# on faces that are not press photos of public figures. And whether one should: a network that you train can
-# be used by others for what you would not.
+# **Not shown here.** Whether margins win once there are millions of photos (the papers say so, lesson
+# 04's toys and this lesson's photos are too few to say), other networks, longer runs, and what any of it
+# is worth on faces that are not press photos of public figures. And whether one should: a network that
+# you train can be used by others for what you would not.
 #
-# **Sources.** The slides, Japanese edition, page 15 (neck and head). P. Goyal et al., *Accurate, Large
+# ## Sources
+#
+# The slides, Japanese edition, page 15 (neck and head). P. Goyal et al., *Accurate, Large
 # Minibatch SGD*, 2017 (warm-up); I. Loshchilov and F. Hutter, *SGDR*, ICLR 2017 (cosine), and *Decoupled
 # Weight Decay*, ICLR 2019. A. Romero et al., *FitNets*, ICLR 2015; W. Park et al., *Relational Knowledge
-# Distillation*, CVPR 2019; F. Tung and G. Mori, *Similarity-Preserving Knowledge Distillation*, ICCV 2019.
-# J. Deng et al., *ArcFace*, CVPR 2019, and *Sub-center ArcFace*, ECCV 2020. X. An et al., *Partial FC*,
-# ICCVW 2021, and *Killing Two Birds with One Stone*, CVPR 2022. S. Chen et al., *MobileFaceNets*, CCBR 2018.
-# M. Mitchell et al., *Model Cards for Model Reporting*, FAT* 2019. G. Huang et al., *Labeled Faces in the
-# Wild*, 2007.
+# Distillation*, CVPR 2019; F. Tung and G. Mori, *Similarity-Preserving Knowledge Distillation*, ICCV
+# 2019. J. Deng et al., *ArcFace*, CVPR 2019, and *Sub-center ArcFace*, ECCV 2020. X. An et al., *Partial
+# FC*, ICCVW 2021, and *Killing Two Birds with One Stone*, CVPR 2022. S. Chen et al., *MobileFaceNets*,
+# CCBR 2018. M. Mitchell et al., *Model Cards for Model Reporting*, FAT* 2019. G. Huang et al., *Labeled
+# Faces in the Wild*, 2007.

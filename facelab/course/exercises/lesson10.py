@@ -258,23 +258,22 @@ def what_a_student_copies(answer):
 
 # ---- 10.4 -------------------------------------------------------------------------------------------------
 
-CLAIMS = {"better": False, "family": False, "seen": False, "half": True, "pass on": False}
+CLAIMS = {"better": False, "family": False, "seen": False, "seventh": True, "pass on": False}
 WHY = {
-    "better": "14.8 lies in the other's interval and the other way round. On the same pairs a paired "
-    "comparison "
-    "might tell them apart; two cards cannot",
+    "better": "on the same pairs, B's lead of 1.5 points may as well be 1.5 the other way (section 6 "
+    "measured it: "
+    "from −1.5 to +4.6). Two cards side by side say even less",
     "family": "the people kept back are press photos of public figures. Children, the old, and whoever is "
     "rare "
     "there are not in the figure",
     "seen": "the figure is of people who were never seen. Of those in the training it says nothing, and it "
-    "would be "
-    "better there",
-    "half": "at the equal error rate one genuine pair in seven is rejected, so of 1,000 some 148 are. That "
-    "is what "
-    "EER means",
+    "would be better there",
+    "seventh": "at the equal error rate one genuine pair in seven is rejected, so of 1,000 some 146 are. "
+    "That is "
+    "what EER means",
     "pass on": "that one could train on photos does not say that one may hand on what came of it: their "
-    "licence and "
-    "the people in them have a say",
+    "licence "
+    "and the people in them have a say",
 }
 
 
@@ -290,7 +289,7 @@ WHY = {
         CLAIMS | {"better": True},
         CLAIMS | {"family": True},
         CLAIMS | {"seen": True},
-        CLAIMS | {"half": False},
+        CLAIMS | {"seventh": False},
         CLAIMS | {"pass on": True},
     ),
 )
