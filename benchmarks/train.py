@@ -147,7 +147,7 @@ def _rate(recipe: Recipe, steps: int) -> tuple[float, float]:
         training.train(
             crops,
             Path(folder) / "run",
-            replace(recipe, epochs=1),
+            replace(recipe, epochs=1, min_photos=1),
             held_out=0.0,
             device="cpu",
             progress=False,
