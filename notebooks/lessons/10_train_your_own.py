@@ -508,11 +508,12 @@ exercises.check("10.5", head_gigabytes)
 #
 # ## Sources
 #
-# The slides, Japanese edition, page 15 (neck and head). P. Goyal et al., *Accurate, Large
-# Minibatch SGD*, 2017 (warm-up); I. Loshchilov and F. Hutter, *SGDR*, ICLR 2017 (cosine), and *Decoupled
-# Weight Decay*, ICLR 2019. A. Romero et al., *FitNets*, ICLR 2015; W. Park et al., *Relational Knowledge
-# Distillation*, CVPR 2019; F. Tung and G. Mori, *Similarity-Preserving Knowledge Distillation*, ICCV
-# 2019. J. Deng et al., *ArcFace*, CVPR 2019, and *Sub-center ArcFace*, ECCV 2020. X. An et al., *Partial
-# FC*, ICCVW 2021, and *Killing Two Birds with One Stone*, CVPR 2022. S. Chen et al., *MobileFaceNets*,
-# CCBR 2018. M. Mitchell et al., *Model Cards for Model Reporting*, FAT* 2019. G. Huang et al., *Labeled
-# Faces in the Wild*, 2007.
+# The slides, Japanese edition, page 15 (neck and head). P. Goyal et al., *Accurate, Large Minibatch SGD*,
+# 2017 (warm-up); I. Loshchilov and F. Hutter, *SGDR*, ICLR 2017 (cosine), and *Decoupled Weight Decay*,
+# ICLR 2019. A. Romero et al., *FitNets*, ICLR 2015; W. Park et al., *Relational Knowledge Distillation*,
+# CVPR 2019; F. Tung and G. Mori, *Similarity-Preserving Knowledge Distillation*, ICCV 2019. J. Deng et
+# al., *ArcFace*, CVPR 2019, and *Sub-center ArcFace*, ECCV 2020. X. An et al., *Partial FC*, ICCVW 2021,
+# and *Killing Two Birds with One Stone*, CVPR 2022. S. Chen et al., *MobileFaceNets*, CCBR 2018. M.
+# Mitchell et al., *Model Cards for Model Reporting*, FAT* 2019. G. Huang et al., *Labeled Faces in the
+# Wild*, 2007. H. Wu et al., *What is a Goldilocks Face Verification Test Set?*, 2024 (people who are in
+# training and test sets).
