@@ -15,6 +15,7 @@ goes on with the parts that are whole. Then they become one file, and the parts 
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -27,6 +28,8 @@ import numpy as np
 
 from facelab.datasets import PhotoSet
 from facelab.errors import DatasetError
+from facelab.gallery.safe_write import hdf5_into, replacement
+from facelab.kept import write_atomically
 from facelab.pipeline import SIDE, Pipeline
 
 PART = 256
@@ -193,18 +196,15 @@ def _fill(parts: Path, photos: PhotoSet, pipe: Pipeline, progress: bool | None) 
                 crops.append(result.crops[0])
                 vectors.append(result.vectors[0])
                 rows.append(row)
-            part = _part(parts, start)
-            with open(part.with_suffix(".new"), "wb") as stream:
-                np.savez(
-                    stream,
-                    crops=np.array(crops, np.uint8).reshape(-1, SIDE, SIDE, 3),
-                    vectors=np.array(vectors, np.float32).reshape(-1, pipe.embedder.dim),
-                    rows=np.array(rows, np.int64),
-                    notes=np.array(notes, str),
-                )
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(part.with_suffix(".new"), part)
+            part = io.BytesIO()
+            np.savez(
+                part,
+                crops=np.array(crops, np.uint8).reshape(-1, SIDE, SIDE, 3),
+                vectors=np.array(vectors, np.float32).reshape(-1, pipe.embedder.dim),
+                rows=np.array(rows, np.int64),
+                notes=np.array(notes, str),
+            )
+            write_atomically(_part(parts, start), part.getvalue())
 
 
 def _part(parts: Path, start: int) -> Path:
@@ -228,49 +228,45 @@ def _assemble(parts: Path, target: Path, photos: PhotoSet, pipe: Pipeline, key: 
     whole = hashlib.sha256()
     text = h5py.string_dtype("utf-8")
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with h5py.File(beside, "w") as file:
-            shapes = {"crops": (SIDE, SIDE, 3), "vectors": (pipe.embedder.dim,)}
-            for name, shape in shapes.items():
-                dtype = np.uint8 if name == "crops" else np.float32
-                file.create_dataset(
-                    name,
-                    (0, *shape),
-                    dtype,
-                    maxshape=(None, *shape),
-                    chunks=(1 if name == "crops" else 1024, *shape),
-                    fletcher32=True,
-                )
-            for part in _read_parts(parts, photos):
-                keep = ~np.isin(part["rows"], doubtful)
-                rows.append(part["rows"][keep])
-                notes += part["notes"].tolist()
-                for name in shapes:
-                    column, values = file[name], part[name][keep]
-                    column.resize(len(column) + len(values), axis=0)
-                    column[len(column) - len(values) :] = values
-                    whole.update(values.tobytes())
-            kept = np.concatenate(rows)
-            if not len(kept):
-                raise DatasetError("\n".join([f"{photos.root}: no photo gave a face of one person.", *notes]))
-            people, identity = np.unique(photos.identity[kept], return_inverse=True)
-            names = [photos.names[who] for who in people]
-            paths = [str(photos.paths[row]).encode("utf-8", "backslashreplace").decode() for row in kept]
-            file.create_dataset("identity", data=identity.astype(np.int64))
-            for name, words in (("names", names), ("paths", paths), ("notes", notes)):
-                file.create_dataset(name, data=np.array(words, object), dtype=text)
-            variant = getattr(photos, "variant", None)
-            whole.update(identity.tobytes() + json.dumps(names).encode())
-            file.attrs.update(
-                config=pipe.config,
-                source=f"LFW ({variant})" if variant else photos.root.name,
-                sha256=whole.hexdigest(),
-                key=key,
-                facelab=facelab.__version__,
+    with replacement(target, beside) as stream, hdf5_into(stream) as file:
+        shapes = {"crops": (SIDE, SIDE, 3), "vectors": (pipe.embedder.dim,)}
+        for name, shape in shapes.items():
+            dtype = np.uint8 if name == "crops" else np.float32
+            file.create_dataset(
+                name,
+                (0, *shape),
+                dtype,
+                maxshape=(None, *shape),
+                chunks=(1 if name == "crops" else 1024, *shape),
+                fletcher32=True,
             )
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
+        for part in _read_parts(parts, photos):
+            keep = ~np.isin(part["rows"], doubtful)
+            rows.append(part["rows"][keep])
+            notes += part["notes"].tolist()
+            for name in shapes:
+                column, values = file[name], part[name][keep]
+                column.resize(len(column) + len(values), axis=0)
+                column[len(column) - len(values) :] = values
+                whole.update(values.tobytes())
+        kept = np.concatenate(rows)
+        if not len(kept):
+            raise DatasetError("\n".join([f"{photos.root}: no photo gave a face of one person.", *notes]))
+        people, identity = np.unique(photos.identity[kept], return_inverse=True)
+        names = [photos.names[who] for who in people]
+        paths = [str(photos.paths[row]).encode("utf-8", "backslashreplace").decode() for row in kept]
+        file.create_dataset("identity", data=identity.astype(np.int64))
+        for name, words in (("names", names), ("paths", paths), ("notes", notes)):
+            file.create_dataset(name, data=np.array(words, object), dtype=text)
+        variant = getattr(photos, "variant", None)
+        whole.update(identity.tobytes() + json.dumps(names).encode())
+        file.attrs.update(
+            config=pipe.config,
+            source=f"LFW ({variant})" if variant else photos.root.name,
+            sha256=whole.hexdigest(),
+            key=key,
+            facelab=facelab.__version__,
+        )
 
 
 def _copies(photos: PhotoSet) -> tuple[np.ndarray, list[str]]:
