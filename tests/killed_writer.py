@@ -110,21 +110,25 @@ def equal(a: tuple[dict, int], b: tuple[dict, int]) -> bool:
     )
 
 
-def main(path: Path, seed: int, rounds: int) -> None:
+def kill(write, as_it_is, rounds: int, seed: int, longest: float) -> None:
+    """Kill writers `rounds` times, each after up to `longest` seconds.
+
+    write     called in the child with the round, a seed, the state, the next id, where to say what is done
+    as_it_is  called afterwards: the state and the next id that are there
+    """
     rng = random.Random(seed)
-    Gallery(path, embedder="test", dimension=DIMENSION).close()
-    state, seen = as_it_is(path), {"done": 0, "between: old": 0, "between: new": 0, "at rest": 0}
+    state, seen = as_it_is(), {"done": 0, "between: old": 0, "between: new": 0, "at rest": 0}
     for turn in range(rounds):
         hear, say = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(hear)
             try:
-                write_for_ever(path, rng.randrange(10**9), *state, say, with_fsync=turn % 3 == 0)
+                write(turn, rng.randrange(10**9), *state, say)
             finally:
                 os._exit(1)  # only reached by an exception, which is on standard error
         os.close(say)
-        time.sleep(rng.uniform(0, 0.06))
+        time.sleep(rng.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
@@ -138,7 +142,7 @@ def main(path: Path, seed: int, rounds: int) -> None:
                 seen["done"] += 1
             elif line.endswith(b"\n"):
                 begun = json.loads(line)
-        found = as_it_is(path)
+        found = as_it_is()
         if begun is None:
             seen["at rest"] += 1
             if not equal(found, state):
@@ -151,6 +155,15 @@ def main(path: Path, seed: int, rounds: int) -> None:
             raise SystemExit(f"round {turn}: neither old nor new, killed in {begun}")
         state = found
     print(json.dumps(seen))
+
+
+def main(path: Path, seed: int, rounds: int) -> None:
+    Gallery(path, embedder="test", dimension=DIMENSION).close()
+
+    def write(turn, *rest):
+        write_for_ever(path, *rest, with_fsync=turn % 3 == 0)
+
+    kill(write, lambda: as_it_is(path), rounds, seed, 0.06)
 
 
 if __name__ == "__main__":

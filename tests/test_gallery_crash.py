@@ -20,8 +20,9 @@ import h5py
 import numpy as np
 import pytest
 
+from facelab import safe_write
 from facelab.errors import GalleryError
-from facelab.gallery import Gallery, safe_write, store
+from facelab.gallery import Gallery, store
 from facelab.gallery.columns import line
 from facelab.gallery.store import HEADER, Head
 

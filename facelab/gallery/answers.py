@@ -63,7 +63,7 @@ class Match:
         names: dict[int, str],
         threshold: float,
         fpir: FpirEstimate | None,
-        note: str | None,
+        notes: tuple[str, ...] = (),
     ) -> "Match":
         """The answer for one probe, from the people nearest to it (ids and cosines, nearest first)."""
         candidates = tuple(
@@ -81,7 +81,7 @@ class Match:
             candidates=candidates,
             faces=() if seen.face is None else (seen.face,),
             crop=seen.crop,
-            notes=seen.notes + (() if note is None else (note,)),
+            notes=seen.notes + notes,
         )
 
     def __str__(self) -> str:

@@ -41,11 +41,11 @@ def asked_for(pipeline: Pipeline | None, embedder: str | None, dimension: int | 
     return About(embedder, embedder, dimension)
 
 
-def pipeline_of(about: About, path: Path, device: torch.device) -> Pipeline:
-    """The pipeline that the gallery at `path` was made with. Raises GalleryError where there is none here."""
+def pipeline_of(about: About, where: str, device: torch.device) -> Pipeline:
+    """The pipeline that the gallery `where` was made with. Raises GalleryError where there is none here."""
     if about.embedder not in EMBEDDERS and user_weights.find(about.embedder) is None:
         raise GalleryError(
-            f"{path}: holds vectors of {about.embedder!r}, which is none of facelab's embedders "
+            f"{where}: holds vectors of {about.embedder!r}, which is none of facelab's embedders "
             f"({', '.join(EMBEDDERS)}), nor a file of weights that was used here. Give "
             "pipeline=Pipeline(embedder=…), or vectors instead of photos."
         )
@@ -54,7 +54,7 @@ def pipeline_of(about: About, path: Path, device: torch.device) -> Pipeline:
         return Pipeline(detector, embedder, device, crop=crop, mirror=bool(mirror))
     except ValueError as error:
         raise GalleryError(
-            f"{path}: is bound to {about.config!r}, a pipeline that this facelab does not have ({error}). "
+            f"{where}: is bound to {about.config!r}, a pipeline that this facelab does not have ({error}). "
             "Give vectors, not photos."
         ) from error
 
@@ -62,8 +62,11 @@ def pipeline_of(about: About, path: Path, device: torch.device) -> Pipeline:
 def resolved(path: str | PathLike, mode: str) -> Path:
     """Where a path leads: a link to a gallery stays a link, and both names mean one lock.
 
-    Raises GalleryError for a path on which no gallery can be opened in that mode.
+    Raises GalleryError for a path on which no gallery can be opened in that mode, ValueError for a mode that
+    there is not.
     """
+    if mode not in MODES:
+        raise ValueError(f"mode={mode!r}: choose one of {', '.join(MODES)}.")
     try:
         found = Path(path).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, ~nobody, a NUL
@@ -75,10 +78,8 @@ def resolved(path: str | PathLike, mode: str) -> Path:
     return found
 
 
-def check(mode: str, threshold: float | None, fpir: float) -> None:
+def check(threshold: float | None, fpir: float) -> None:
     """Raises ValueError for what no gallery can be opened with."""
-    if mode not in MODES:
-        raise ValueError(f"mode={mode!r}: choose one of {', '.join(MODES)}.")
     if threshold is not None and not 0 <= threshold <= 2:
         raise ValueError(f"threshold={threshold}: a cosine distance lies between 0 and 2.")
     if not 0 < fpir < 1:

@@ -3,31 +3,31 @@
 from __future__ import annotations  # inside the class, `list` is the method
 
 import builtins
-import threading
 import warnings
-from collections.abc import Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from facelab import device as devices
-from facelab.datasets import Embedded, Templates, embedded, folder
 from facelab.errors import GalleryError
-from facelab.gallery import binding, open_set, slides, store
-from facelab.gallery.answers import Enrolled, Match, Person
+from facelab.gallery import approximate, binding, slides, store
+from facelab.gallery.answers import Person
+from facelab.gallery.approximate import Approximate
+from facelab.gallery.base import BaseGallery, Found, possible
 from facelab.gallery.columns import LAST_ID, Columns, Table, line, read_line
 from facelab.gallery.lock import WriterLock
 from facelab.gallery.open_set import DEFAULT_FPIR
-from facelab.gallery.search import SCORES, Index
-from facelab.gallery.sources import labelled, look, unit
+from facelab.gallery.recall import Recall
+from facelab.gallery.search import Index
+from facelab.gallery.sources import unit
 from facelab.gallery.store import About
 from facelab.pipeline import Pipeline
 
 
-class Gallery:
+class Gallery(BaseGallery):
     """People, each with one or more vectors ("templates"), in one file.
 
         with fl.Gallery("gallery.hdf") as g:
@@ -43,6 +43,8 @@ class Gallery:
     fpir       the share of strangers who may get a name (`facelab.gallery.open_set` says what that rests on)
     device     where to search (and to embed, without a `pipeline`): "auto", "cpu", "cuda"
     timeout    seconds to wait for another writer
+    search     "exact", or the kind of an index that `build_index` made: "ivf", "ivfpq", "hnsw"
+               (`facelab.gallery.approximate`). Answers then say how often such a search finds the nearest
 
     A gallery is bound to one pipeline: vectors of another embedder, and error rates of another detector or
     crop, would mean nothing. Vectors are taken to be that pipeline's, and are scaled to unit norm.
@@ -67,12 +69,15 @@ class Gallery:
         fpir: float = DEFAULT_FPIR,
         device: str | torch.device = "auto",
         timeout: float = 1.0,
+        search: str = "exact",
     ):
-        binding.check(mode, threshold, fpir)
+        if search not in ("exact", *approximate.KINDS):
+            raise ValueError(f"search={search!r}: choose one of exact, {', '.join(approximate.KINDS)}.")
+        binding.check(threshold, fpir)
         self.path = binding.resolved(path, mode)
-        self.threshold, self.fpir, self.mode = threshold, fpir, mode
+        self.threshold, self.fpir, self.mode, self.search = threshold, fpir, mode, search
         self.device = devices.choose(device if pipeline is None else pipeline.device)
-        self._pipeline, self._mutex = pipeline, threading.RLock()
+        super().__init__(pipeline)
         self._lock: WriterLock | None = None
         self._new = False
         wanted = binding.asked_for(pipeline, embedder, dimension)
@@ -102,6 +107,7 @@ class Gallery:
             store.drop_tail(self.path, self._head)
         self._table: Table | None = Table(snapshot.columns)
         self._index: Index | None = None
+        self._approximate: Approximate | None = None
 
     def close(self) -> None:
         """Let go of the file. Enrolments are brought into its columns; should that fail, they stay where they
@@ -114,7 +120,7 @@ class Gallery:
         except GalleryError as error:
             warnings.warn(f"Closed without tidying up: {error}", stacklevel=2)
         finally:
-            self._table = self._index = None
+            self._table = self._index = self._approximate = None
             self._release()
 
     def _release(self) -> None:
@@ -141,17 +147,14 @@ class Gallery:
     # ------------------------------------------------------------------ what is in it
 
     @property
+    def _where(self) -> str:
+        return str(self.path)
+
+    @property
     def _now(self) -> Table:
         if self._table is None:
             raise GalleryError(f"{self.path}: is closed. Open it again.")
         return self._table
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """The pipeline that the gallery is bound to, built when first needed."""
-        if self._pipeline is None:
-            self._pipeline = binding.pipeline_of(self.about, self.path, self.device)
-        return self._pipeline
 
     def __len__(self) -> int:
         """How many people."""
@@ -178,10 +181,13 @@ class Gallery:
         now = self._now.columns
         return now.vectors[now.person == id]
 
+    def _somebody(self, id: int) -> None:
+        self._row(id)
+
     def _row(self, id: int) -> int:
-        row = self._now.row(id) if isinstance(id, int | np.integer) and 0 <= id <= LAST_ID else None
+        row = self._now.row(id) if possible(id) else None
         if row is None:
-            raise GalleryError(f"{self.path}: nobody has the id {id!r}. Its list shows who is in it.")
+            raise self._nobody(id)
         return row
 
     def _entry(self, row: int) -> tuple[str, dict]:
@@ -192,96 +198,22 @@ class Gallery:
                 f"{self.path}: row {row} of people is damaged ({error}). {store.RESTORE}"
             ) from error
 
-    # ------------------------------------------------------------------ enrolling
-
-    def enroll(self, name: str, faces: Any, /, *, face: int | None = None, **metadata) -> int:
-        """Somebody new. Returns the id, which is nobody else's, now or later; names may occur twice.
-
-        faces     photo(s), crop(s) or vector(s): `facelab.gallery.sources`. Each gives one template
-        face      which face of each photo, 0 being the largest; None: the largest, with a warning where there
-                  are several
-        metadata  anything that JSON can hold
-
-        Raises GalleryError for a vector, a name or metadata that cannot be kept, ImageError or NoFaceError
-        for a photo. Then, as after any error, nobody was enrolled.
-        """
-        text = line(name, metadata)
-        vectors = self._look(faces, face, name)
-        with self._mutex:
-            return self._add([text], np.zeros(len(vectors), np.int64), vectors)[0]
-
-    def add(self, id: int, faces: Any, /, *, face: int | None = None) -> None:
-        """More templates for somebody who is enrolled; otherwise as `enroll`."""
-        self._row(id)
-        vectors = self._look(faces, face, f"id {id}")
-        with self._mutex:
-            self._row(id)
-            self._append(Columns.of([], b"", np.full(len(vectors), id), vectors))
-
-    def _look(self, faces: Any, face: int | None, who: str) -> np.ndarray:
-        self._writable()
-        seen, _ = look(faces, self.about.dimension, lambda: self.pipeline, face)
-        if not seen:
-            raise GalleryError(f"{who}: an empty list enrols nobody. Give a photo, a crop or a vector.")
-        for note in (note for one in seen for note in one.notes if face is None):
-            warnings.warn(note, stacklevel=3)
-        return np.stack([one.vector for one in seen])
-
-    def enroll_many(
-        self, names: Sequence[str], vectors: Any, *, metadata: dict[str, dict[str, Any]] | None = None
-    ) -> Enrolled:
-        """Many people at once, all of them or, after an error, none.
-
-        names     (N,) whose each vector is; equal names are one person, who is new
-        vectors   (N, D)
-        metadata  {name: {…}} of some of them
-        """
-        vectors = unit(vectors, self.about.dimension)
-        if len(names) != len(vectors):
-            raise ValueError(f"{len(names)} names for {len(vectors)} vectors: one for each.")
-        people: dict[str, int] = {}
-        owner = np.fromiter((people.setdefault(name, len(people)) for name in names), np.int64, len(vectors))
-        if unknown := (metadata or {}).keys() - people.keys():
-            raise ValueError(f"metadata of {sorted(unknown)[0]!r}, who is not among the names.")
-        text = [line(name, (metadata or {}).get(name, {})) for name in people]
-        with self._mutex:
-            return Enrolled(self._add(text, owner, vectors) if people else (), len(vectors))
-
-    def enroll_folder(self, path: str | PathLike, *, progress: bool | None = None) -> Enrolled:
-        """Everybody in a folder with one sub-folder for each person (`fl.datasets.folder`), at the end,
-        together. The largest face of each photo becomes a template; `.notes` says what was left out.
-
-        progress  a bar on standard error; None means: only in a terminal or a notebook
-        """
-        self._writable()
-        return self.enroll_templates(embedded(folder(path), self.pipeline, progress))
-
-    def enroll_templates(self, source: str | PathLike | Embedded | Templates) -> Enrolled:
-        """Everybody in a file that `facelab embed` wrote, or in `fl.datasets.lfw_templates()`, where those
-        without a name are called `person 1234`.
-
-        Raises GalleryError for vectors of another pipeline, DatasetError for another file.
-        """
-        config, names, vectors, notes = labelled(source)
-        if config != self.about.config:
-            raise GalleryError(
-                f"{self.path}: holds vectors of {self.about}, and those to enrol are of {config}: they "
-                "cannot be compared. Make another gallery for them."
-            )
-        done = self.enroll_many(names, vectors)
-        return Enrolled(done.ids, done.templates, notes)
+    # ------------------------------------------------------------------ adding
 
     def _writable(self) -> None:
         if self._now is not None and self._lock is None:
             raise GalleryError(f"{self.path}: is open for reading only. mode='r+' also writes.")
 
     def _add(self, lines: builtins.list[bytes], owner: np.ndarray, vectors: np.ndarray) -> tuple[int, ...]:
-        """New people, of whom `owner` (N,) counts from 0. Returns their ids."""
         ids = range(self._next_id, self._next_id + len(lines))
         if ids[-1] >= LAST_ID:
             raise GalleryError(f"{self.path}: has given all its ids. Make a new gallery.")
         self._append(Columns.of(ids, b"".join(lines), owner + self._next_id, vectors))
         return tuple(ids)
+
+    def _extend(self, id: int, vectors: np.ndarray) -> None:
+        self._row(id)
+        self._append(Columns.of([], b"", np.full(len(vectors), id), vectors))
 
     def _append(self, columns: Columns) -> None:
         self._writable()
@@ -323,57 +255,84 @@ class Gallery:
             for id in ids:
                 self._row(id)
             if ids:
+                keep = ~np.isin(self._now.columns.person, ids)
+                if self.search != "exact":
+                    with suppress(GalleryError):  # none that fits: none to go on with
+                        self._load_index()
+                approximate.drop(self.path)
                 self._rewrite(self._now.without(list(ids)), self._next_id)
+                if self._approximate is not None:
+                    self._approximate.forget(keep)
+                    if self._approximate.kind != "hnsw":
+                        self._save_index()
 
     def clear(self) -> None:
         """Everybody is forgotten. Their ids are not given again."""
         with self._mutex:
             self._writable()
+            approximate.drop(self.path)
             self._rewrite(Columns.nobody(self.about.dimension), self._next_id)
+            self._approximate = None
 
-    def identify(
-        self,
-        faces: Any,
-        *,
-        k: int = 5,
-        score: str = "max",
-        face: int | None = None,
-        threshold: float | None = None,
-    ) -> Match | builtins.list[Match]:
-        """Who is this? A Match for a photo, a crop or a vector (D,); a list of them for a list, or (N, D).
+    # ------------------------------------------------------------------ searching
 
-        k          how many candidates
-        score      what counts for somebody with several templates: the nearest of them ("max" of the
-                   cosines), or the "mean"
-        face       which face of a photo, 0 being the largest; None: the largest, with a note where there are
-                   more
-        threshold  in place of the gallery's own
+    def build_index(
+        self, kind: str = "ivf", *, recall: float = approximate.RECALL, progress: bool | None = None
+    ) -> Recall:
+        """An index for approximate search, beside the file, of everybody who is enrolled now; from then on
+        this gallery searches with it (`search=kind` when it is opened again).
 
-        The answer is exact: that of a float64 loop over all templates; of people at equal distance the
-        smaller id comes first. Raises GalleryError for vectors that do not fit, ImageError or NoFaceError for
-        photos.
+        kind      "ivf", "ivfpq" or "hnsw" (`facelab.gallery.approximate` says which is what)
+        recall    how often the nearest template should be found, 0 … 1, of probes just near enough for a
+                  name; the search is made broader until it is, and what is returned was counted on others
+        progress  a bar on standard error; None means: only in a terminal or a notebook
+
+        Raises GalleryError where nobody is enrolled, or the index cannot be written; FacelabError without
+        faiss.
         """
-        if score not in SCORES:
-            raise ValueError(f"score={score!r}: choose one of {', '.join(SCORES)}.")
-        if k < 1:
-            raise ValueError(f"k={k}: at least 1.")
-        seen, single = look(faces, self.about.dimension, lambda: self.pipeline, face)
+        if kind not in approximate.KINDS:
+            raise ValueError(f"kind={kind!r}: choose one of {', '.join(approximate.KINDS)}.")
+        if not 0 < recall <= 1:
+            raise ValueError(f"recall={recall}: a share of look-ups, above 0 and at most 1.")
         with self._mutex:
-            now = self._now.columns
-            threshold, note = self.threshold if threshold is None else threshold, None
-            if threshold is None:
-                threshold, note = open_set.threshold_for(self.about.config, len(now.person), self.fpir)
-            fpir = open_set.fpir_at(self.about.config, threshold, len(now.person))
-            if self._index is None:
-                self._index = Index(now.vectors, now.person, self.device)
-            probes = np.array([one.vector for one in seen], np.float32).reshape(-1, self.about.dimension)
-            found = self._index.nearest(probes, min(k, len(now.ids)), score)
-            names = self._names(found)
-            matches = [
-                Match.of(one, ids, scores, names, float(threshold), fpir, note)
-                for one, (ids, scores) in zip(seen, found, strict=True)
-            ]
-        return matches[0] if single else matches
+            self._writable()
+            vectors = self._now.columns.vectors
+            made = Approximate.build(kind, vectors, recall, self._edge(self.templates), progress)
+            self._approximate, self.search = made, kind
+            self._save_index()
+        assert made.recall is not None, "it was just counted"
+        return made.recall
+
+    def _save_index(self) -> None:
+        assert self._approximate is not None, "the caller made or loaded it"
+        now = self._now.columns
+        self._approximate.save(approximate.place(self.path, self._approximate.kind), now.vectors, now.person)
+
+    def _find(self, probes: np.ndarray, k: int, score: str) -> Found:
+        now = self._now.columns
+        if self.search != "exact":
+            return self._find_approximately(probes, k, score)
+        if self._index is None:
+            self._index = Index(now.vectors, now.person, self.device)
+        nearest = self._index.nearest(probes, min(k, len(now.ids)), score)
+        return Found(len(now.person), nearest, self._names(nearest), [()] * len(probes))
+
+    def _load_index(self) -> Approximate:
+        if self._approximate is None:
+            now, path = self._now.columns, approximate.place(self.path, self.search)
+            self._approximate = Approximate.load(path, now.vectors, now.person)
+        return self._approximate
+
+    def _find_approximately(self, probes: np.ndarray, k: int, score: str) -> Found:
+        if score != "max":
+            raise ValueError(f"score={score!r} needs exact search: open the gallery with search='exact'.")
+        now = self._now.columns
+        if not len(now.ids):
+            return Found(0, [(np.empty(0, np.int64), np.empty(0))] * len(probes), {}, [()] * len(probes))
+        index = self._load_index()
+        nearest = index.nearest(probes, min(k, len(now.ids)), now.vectors, now.person)
+        note = f"approximate search ({self.search}), which {index.recall}"
+        return Found(len(now.person), nearest, self._names(nearest), [(note,)] * len(probes))
 
     def _names(self, found) -> dict[int, str]:
         """{id: name} of everybody found, each looked up once for all probes."""

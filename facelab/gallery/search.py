@@ -18,7 +18,7 @@ and ties are ties.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -100,7 +100,7 @@ class Index:
         for row, probe in enumerate(probes):
             opening, value, which = count, values[row], promising[row]
             while True:
-                ids, scores = _best(*opened(which[:opening], probe), k)
+                ids, scores = best(*opened(which[:opening], probe), k)
                 if opening == most or (len(ids) == k and scores[-1] > value[opening] + slack):
                     break
                 opening = min(4 * opening, most)
@@ -203,8 +203,7 @@ class Index:
         rows = np.concatenate([order[starts[p] : starts[p] + counts[p]] for p in people])
         ends = np.cumsum(counts[people])
         own = np.split(self._cosines(rows, probe), ends[:-1])
-        # fsum rounds once, so the order of somebody's templates does not show in the last digit.
-        return ids[people], np.array([math.fsum(some) / len(some) for some in own])
+        return ids[people], means(own)
 
     # ------------------------------------------------------------------
 
@@ -228,6 +227,12 @@ def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
     products = vectors * vectors
     norms = np.sqrt(products.sum(axis=-1) * (probe * probe).sum(axis=-1))
     return np.multiply(vectors, probe, out=products).sum(axis=-1) / norms
+
+
+def means(own: Iterable[np.ndarray]) -> np.ndarray:
+    """(P,) float64: the mean of each person's cosines. fsum rounds once, so the order of somebody's templates
+    does not show in the last digit."""
+    return np.array([math.fsum(some) / len(some) for some in own])
 
 
 def _largest(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -299,7 +304,7 @@ def margin(dimension: int) -> float:
     return rounding[torch.get_float32_matmul_precision()] + 2 * UNIT_TOLERANCE
 
 
-def _best(ids: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def best(ids: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k people with the largest scores, each once; the smaller id first where scores are equal."""
     order = np.lexsort((ids, -scores))
     first = np.sort(np.unique(ids[order], return_index=True)[1])[:k]

@@ -22,7 +22,7 @@ import numpy as np
 
 from facelab.errors import GalleryError
 from facelab.gallery.columns import line
-from facelab.gallery.safe_write import hdf5_into, replacement, writing
+from facelab.safe_write import hdf5_into, replacement, writing
 
 LARGEST_CHUNK = 2**20
 """Numbers in a chunk of a dataset. A chunk may be larger than its dataset, and is unpacked whole."""

@@ -39,8 +39,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from facelab import safe_write
 from facelab.errors import GalleryError
-from facelab.gallery import safe_write
 from facelab.gallery.columns import Columns
 
 FORMAT = 1
