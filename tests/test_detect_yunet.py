@@ -319,7 +319,7 @@ def test_suppression_with_top_k():
 
 
 def test_load_says_what_there_is():
-    assert DETECTORS == ("yunet", "mtcnn")
+    assert DETECTORS == ("yunet", "mtcnn", "retinaface-small")
     with pytest.raises(ValueError, match=r"no detector 'retinaface'.*'yunet', 'mtcnn'"):
         load("retinaface")
     with pytest.raises(DeviceError):

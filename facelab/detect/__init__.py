@@ -1,9 +1,10 @@
 """Finding faces: where they are, and where their eyes, noses and mouth corners are.
 
-Two detectors with one interface, `detector.detect(photos) → list of faces for each photo`:
+Three detectors with one interface, `detector.detect(photos) → list of faces for each photo`:
 
 - `yunet`   one small network looks at the whole photo once. Fast; the default.
 - `mtcnn`   three networks in a row, each stricter than the one before, on a pyramid of sizes. The classic.
+- `retinaface-small`   RetinaFace as facelab trained it in minutes, YuNet being its teacher: to look inside.
 
 Others come from you: RetinaFace in a file of weights (`retinaface.py`), and any callable from photos to faces
 (`own.py`).
@@ -18,7 +19,7 @@ from facelab import device as devices
 from facelab.detect.face import LANDMARKS, Face, largest_first
 from facelab.detect.mtcnn import MTCNN
 from facelab.detect.own import OwnDetector
-from facelab.detect.retinaface import RetinaFace
+from facelab.detect.retinaface import RetinaFace, RetinaFaceSmall
 from facelab.detect.yunet import YuNet
 from facelab.user_weights import find, is_path
 
@@ -29,12 +30,13 @@ __all__ = [
     "Face",
     "OwnDetector",
     "RetinaFace",
+    "RetinaFaceSmall",
     "YuNet",
     "largest_first",
     "load",
 ]
 
-_CLASSES = {"yunet": YuNet, "mtcnn": MTCNN}
+_CLASSES = {"yunet": YuNet, "mtcnn": MTCNN, "retinaface-small": RetinaFaceSmall}
 DETECTORS = tuple(_CLASSES)
 
 

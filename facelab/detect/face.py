@@ -16,11 +16,14 @@ class Face:
     box        (4,) float32: x1, y1, x2, y2. It may reach outside the photo.
     landmarks  (5, 2) float32: x, y of the points named in LANDMARKS. They may lie outside the photo.
     score      the detector's confidence, 0 … 1.
+    live       how likely it is a living face and no presentation attack, 0 … 1; None: nobody asked
+               (`Pipeline(antispoof=…)`)
     """
 
     box: np.ndarray
     landmarks: np.ndarray
     score: float
+    live: float | None = None
 
     @property
     def width(self) -> float:

@@ -1,4 +1,5 @@
-"""RetinaFace with MobileNet-0.25 (Deng et al., CVPR 2020, arXiv:1905.00641), from a file of the user's.
+"""RetinaFace with MobileNet-0.25 (Deng et al., CVPR 2020, arXiv:1905.00641): from a file of the user's, or
+the small one that facelab trained itself.
 
 Four parts, each with a name of its own in the papers:
 
@@ -13,11 +14,13 @@ Four parts, each with a name of its own in the papers:
 The names of the layers are those of the widely used PyTorch checkpoint `mobilenet0.25_Final.pth`
 (biubug6/Pytorch_Retinaface), so it loads by name. Input: (B, 3, H, W) float, BGR, minus (104, 117, 123).
 
-The network trains, too: `RetinaFaceNet()` gives what `anchors.encode` says it should.
+The network trains, too: `retinaface_loss` says how far it is from what `anchors.encode` says it should say.
+`python -m benchmarks.retinaface train` has trained a narrower one in minutes, with YuNet for a teacher:
+`RetinaFaceSmall`. It shows how RetinaFace works; it is not the published network, and no rival of YuNet.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 
 import numpy as np
@@ -25,6 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from facelab import weights
 from facelab.detect.anchors import anchors, decode
 from facelab.detect.boxes import as_photo, chunks, padded_size, sound, suppress, to_faces
 from facelab.detect.face import Face
@@ -37,6 +41,7 @@ MEAN_BGR = (104.0, 117.0, 123.0)
 SLOPE = 0.1  # of all leaky ReLUs
 NMS_OVERLAP = 0.4
 TOP_K = 5000
+SMALL_MIN_SCORE, SMALL_MAX_SIDE = 0.6, 256
 PIXELS_AT_ONCE = {"cpu": 1 << 20}  # through the network; elsewhere 16 times as many
 
 
@@ -60,20 +65,22 @@ def separable(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class Body(nn.Module):
-    """Pixels → maps at strides 8, 16, 32 with 64, 128, 256 channels."""
+    """Pixels → maps at strides 8, 16, 32 with 8, 16, 32 times `width` channels."""
 
-    def __init__(self):
+    def __init__(self, width: int):
         super().__init__()
+        one, two, four, eight, sixteen, most = (width * factor for factor in (1, 2, 4, 8, 16, 32))
         self.stage1 = nn.Sequential(
-            nn.Sequential(*conv_norm(3, 8, stride=2), leaky()),  # stride 2
-            separable(8, 16),
-            separable(16, 32, stride=2),  # stride 4
-            separable(32, 32),
-            separable(32, 64, stride=2),  # stride 8
-            separable(64, 64),
+            nn.Sequential(*conv_norm(3, one, stride=2), leaky()),  # stride 2
+            separable(one, two),
+            separable(two, four, stride=2),  # stride 4
+            separable(four, four),
+            separable(four, eight, stride=2),  # stride 8
+            separable(eight, eight),
         )
-        self.stage2 = nn.Sequential(separable(64, 128, stride=2), *[separable(128, 128) for _ in range(5)])
-        self.stage3 = nn.Sequential(separable(128, 256, stride=2), separable(256, 256))
+        again = [separable(sixteen, sixteen) for _ in range(5)]
+        self.stage2 = nn.Sequential(separable(eight, sixteen, stride=2), *again)
+        self.stage3 = nn.Sequential(separable(sixteen, most, stride=2), separable(most, most))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         fine = self.stage1(x)
@@ -82,14 +89,14 @@ class Body(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """The FPN: 64, 128, 256 channels → 64 each, coarse maps added to the finer ones."""
+    """The FPN: 8, 16, 32 times `width` channels → `features` each, coarse maps added to the finer ones."""
 
-    def __init__(self):
+    def __init__(self, width: int, features: int):
         super().__init__()
         self.output1, self.output2, self.output3 = (
-            nn.Sequential(*conv_norm(channels, 64, kernel=1), leaky()) for channels in (64, 128, 256)
+            nn.Sequential(*conv_norm(factor * width, features, kernel=1), leaky()) for factor in (8, 16, 32)
         )
-        self.merge1, self.merge2 = (nn.Sequential(*conv_norm(64, 64), leaky()) for _ in range(2))
+        self.merge1, self.merge2 = (nn.Sequential(*conv_norm(features, features), leaky()) for _ in range(2))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         fine, middle, coarse = self.output1(maps[0]), self.output2(maps[1]), self.output3(maps[2])
@@ -99,28 +106,32 @@ class Pyramid(nn.Module):
 
 
 class SSH(nn.Module):
-    """64 channels → 32 that see 3×3, 16 that see 5×5, 16 that see 7×7."""
+    """The channels again: half of them see 3×3, a quarter 5×5, a quarter 7×7."""
 
-    def __init__(self):
+    def __init__(self, features: int):
         super().__init__()
-        self.conv3X3 = nn.Sequential(*conv_norm(64, 32))
-        self.conv5X5_1 = nn.Sequential(*conv_norm(64, 16), leaky())
-        self.conv5X5_2 = nn.Sequential(*conv_norm(16, 16))
-        self.conv7X7_2 = nn.Sequential(*conv_norm(16, 16), leaky())
-        self.conv7x7_3 = nn.Sequential(*conv_norm(16, 16))
+        quarter = features // 4
+        self.conv3X3 = nn.Sequential(*conv_norm(features, features // 2))
+        self.conv5X5_1 = nn.Sequential(*conv_norm(features, quarter), leaky())
+        self.conv5X5_2 = nn.Sequential(*conv_norm(quarter, quarter))
+        self.conv7X7_2 = nn.Sequential(*conv_norm(quarter, quarter), leaky())
+        self.conv7x7_3 = nn.Sequential(*conv_norm(quarter, quarter))
+
+    def branches(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the windows of 3×3, 5×5 and 7×7 say, before the ReLU."""
+        shared = self.conv5X5_1(x)  # the first 3×3 of the wider windows
+        return self.conv3X3(x), self.conv5X5_2(shared), self.conv7x7_3(self.conv7X7_2(shared))
 
     def forward(self, x: Tensor) -> Tensor:
-        shared = self.conv5X5_1(x)  # the first 3×3 of the wider windows
-        wide = self.conv7x7_3(self.conv7X7_2(shared))
-        return F.relu(torch.cat((self.conv3X3(x), self.conv5X5_2(shared), wide), dim=1))
+        return F.relu(torch.cat(self.branches(x), dim=1))
 
 
 class Head(nn.Module):
-    """(B, 64, h, w) → (B, h·w·2, numbers): what is said for the two anchors of each cell."""
+    """(B, features, h, w) → (B, h·w·2, numbers): what is said for the two anchors of each cell."""
 
-    def __init__(self, numbers: int):
+    def __init__(self, features: int, numbers: int):
         super().__init__()
-        self.conv1x1 = nn.Conv2d(64, 2 * numbers, 1)
+        self.conv1x1 = nn.Conv2d(features, 2 * numbers, 1)
         self.numbers = numbers
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,15 +140,27 @@ class Head(nn.Module):
 
 class RetinaFaceNet(nn.Module):
     """(B, 3, H, W) float BGR minus MEAN_BGR → for each of the anchors(H, W) A: its classes (B, A, 2), not a
-    face and a face, before the softmax; and (B, A, 14) box and landmarks as `anchors.encode` has them."""
+    face and a face, before the softmax; and (B, A, 14) box and landmarks as `anchors.encode` has them.
 
-    def __init__(self):
+    width     channels of the first convolution: 8 is a quarter of MobileNet's
+    features  channels of the pyramid
+    """
+
+    def __init__(self, width: int = 8, features: int = 64):
         super().__init__()
-        self.body, self.fpn = Body(), Pyramid()
-        self.ssh1, self.ssh2, self.ssh3 = SSH(), SSH(), SSH()
+        self.body, self.fpn = Body(width), Pyramid(width, features)
+        self.ssh1, self.ssh2, self.ssh3 = (SSH(features) for _ in range(3))
         self.ClassHead, self.BboxHead, self.LandmarkHead = (
-            nn.ModuleList(Head(numbers) for _ in range(3)) for numbers in (2, 4, 10)
+            nn.ModuleList(Head(features, numbers) for _ in range(3)) for numbers in (2, 4, 10)
         )
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, np.ndarray], what: str) -> "RetinaFaceNet":
+        """The network of a file's tensors, as wide as they are. Raises WeightsError for another network's."""
+        first, lateral = tensors.get("body.stage1.0.0.weight"), tensors.get("fpn.output1.0.weight")
+        net = cls() if first is None or lateral is None else cls(len(first), len(lateral))
+        load_by_name(net, tensors, what)
+        return net
 
     @staticmethod
     def pixels(photos: Tensor) -> Tensor:
@@ -155,7 +178,7 @@ class RetinaFaceNet(nn.Module):
 
 
 class RetinaFace:
-    """The detector of a file of weights.
+    """The detector of a file of weights, as wide as the file has it.
 
     path        the file; `file` keeps its path and SHA-256, pinned on first use (`facelab.user_weights`)
     min_score   faces below it are not reported. 0.6 is what the checkpoint's own program shows; nothing was
@@ -181,21 +204,23 @@ class RetinaFace:
         device: torch.device | str = "cpu",
         sha256: str | None = None,
     ):
-        self.min_score, self.min_face = min_score, min_face
-        self.max_faces, self.max_side, self.device = max_faces, max_side, torch.device(device)
         file = UserFile.open(path, sha256=sha256)
-        net = RetinaFaceNet()
         try:
-            load_by_name(net, file.tensors(), str(file.path))
+            net = RetinaFaceNet.of(file.tensors(), str(file.path))
         except WeightsError as error:
             raise WeightsError(
                 f"{file.path}: taken for RetinaFace's (MobileNet-0.25), but {error}"
             ) from error
+        self._set_up(net, min_score, min_face, max_faces, max_side, half, device)
+        self.file, self.name = file.without_content(), file.tag("retinaface")
+        file.pin()
+
+    def _set_up(self, net: RetinaFaceNet, min_score, min_face, max_faces, max_side, half, device) -> None:
+        self.min_score, self.min_face = min_score, min_face
+        self.max_faces, self.max_side, self.device = max_faces, max_side, torch.device(device)
         self.dtype = torch.float16 if half else torch.float32
         net = net.eval().requires_grad_(False)
         self.net = net.to(device=self.device, dtype=self.dtype, memory_format=torch.channels_last)
-        self.file, self.name = file.without_content(), file.tag("retinaface")
-        file.pin()
 
     def __repr__(self) -> str:
         return f"RetinaFace({self.device}, {self.file.path} with SHA-256 {self.file.sha256})"
@@ -231,14 +256,67 @@ class RetinaFace:
         found = photo[kept], boxes[kept], landmarks[kept], scores[kept]
         return to_faces(len(photos), *found, min_face=self.min_face, max_faces=self.max_faces)
 
-    def _look(self, pictures: list[Tensor], photos: list[int], height: int, width: int) -> list[Tensor]:
-        """One pass → rows of the anchors that score: photo, score, seven points; (M, 16)."""
+    @torch.inference_mode()
+    def answers(self, photo: np.ndarray | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network says of one photo as it is, not shrunk: the A anchors (A, 4), the probability of a
+        face (A,), and box and landmarks as `anchors.encode` has them (A, 14). On the CPU, float32."""
+        picture = as_photo(photo, self.device)
+        height, width = padded_size(*picture.shape[:2])
+        classes, said = self.net(self._canvas([picture], height, width))
+        return anchors(height, width), classes[0].float().softmax(1)[:, 1].cpu(), said[0].float().cpu()
+
+    def _canvas(self, pictures: list[Tensor], height: int, width: int) -> Tensor:
+        """Photos, the mean colour below and to the right of them, as the network eats them."""
         canvas = torch.zeros((len(pictures), 3, height, width), dtype=self.dtype, device=self.device)
         for place, picture in zip(canvas, pictures, strict=True):
             place[:, : picture.shape[0], : picture.shape[1]] = self.net.pixels(picture[None])[0]
-        classes, said = self.net(canvas.contiguous(memory_format=torch.channels_last))
+        return canvas.contiguous(memory_format=torch.channels_last)
+
+    def _look(self, pictures: list[Tensor], photos: list[int], height: int, width: int) -> list[Tensor]:
+        """One pass → rows of the anchors that score: photo, score, seven points; (M, 16)."""
+        classes, said = self.net(self._canvas(pictures, height, width))
         scores = classes.float().softmax(2)[..., 1]
         which, place = (scores >= self.min_score).nonzero(as_tuple=True)
         points = decode(said[which, place].float(), anchors(height, width, self.device)[place])
         index = torch.tensor(photos, device=self.device)[which]
         return [torch.cat((index[:, None], scores[which, place, None], points.flatten(1)), dim=1)]
+
+
+class RetinaFaceSmall(RetinaFace):
+    """The small one that comes with facelab: half of the pyramid's channels, trained in minutes on LFW's
+    photos, with YuNet's boxes and landmarks for the truth. It is there to be looked into:
+    YuNet's points are nearer, and it invents no faces (`retinaface_small.md`, beside the weights).
+
+    min_score  chosen on people kept back from training (`python -m benchmarks.retinaface train` prints it)
+    max_side   256, about what LFW's photos have. They end at the shoulders, so that it never saw a whole
+               person: in larger photos it takes some for a face (lesson 05 shows one)
+    path       where the file lies; None: `facelab.weights` finds it
+
+    Everything else as in RetinaFace.
+    """
+
+    name = "retinaface-small"
+
+    def __init__(
+        self,
+        *,
+        min_score: float = SMALL_MIN_SCORE,
+        min_face: float = 0,
+        max_faces: int | None = None,
+        max_side: int | None = SMALL_MAX_SIDE,
+        half: bool = False,
+        device: torch.device | str = "cpu",
+        path: str | PathLike | None = None,
+    ):
+        net = RetinaFaceNet.of(weights.read(self.name, path), self.name)
+        self._set_up(net, min_score, min_face, max_faces, max_side, half, device)
+
+    @classmethod
+    def of(cls, net: RetinaFaceNet, *, min_score: float = SMALL_MIN_SCORE) -> "RetinaFaceSmall":
+        """The detector of a network at hand, one that was just trained, say."""
+        detector = cls.__new__(cls)
+        detector._set_up(net, min_score, 0, None, SMALL_MAX_SIDE, False, "cpu")
+        return detector
+
+    def __repr__(self) -> str:
+        return f"RetinaFaceSmall({self.device})"
