@@ -1,9 +1,9 @@
 """Training: what the lesson shows, how fast it is, and what sharding saves.
 
-python -m benchmarks.train lesson     lesson 10's runs on LFW, into facelab/course/trained.* (an hour
-and more) python -m benchmarks.train speed      photos a second of each backbone and setting python -m
-benchmarks.train student    the student that two cores train in 180 s python -m benchmarks.train sharded
-memory and time for a step at 10⁴ … 10⁶ classes, one process and two
+python -m benchmarks.train student    two ways to train for 180 s on two cores
+python -m benchmarks.train lesson     lesson 10's runs on LFW, into facelab/course/trained.* (an hour)
+python -m benchmarks.train speed      photos a second of each backbone and setting
+python -m benchmarks.train sharded    memory and time of a step at 10⁴ … 10⁶ classes, one process and two
 """
 
 import json
@@ -214,7 +214,7 @@ def sharded() -> None:
 def _in_processes(classes: int, processes: int, sample: float) -> list[tuple[float, float]]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.train", "one-shard", str(classes), str(sample), folder]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": str(processes)}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         started = [
             subprocess.Popen([*command, str(rank), str(processes)], env=environment, stdout=subprocess.PIPE)
             for rank in range(processes)

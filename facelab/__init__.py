@@ -1,8 +1,9 @@
 """facelab: face recognition, from the first dot product to a gallery of a million people.
 
 The rooms of the package, in the order in which a photo passes through them:
-`images` → `weights` → `detect` → `align` → `embed` → `pipeline` → `metrics`, `datasets` → `gallery`;
-on top of the data `evaluation`; beside them `losses`; on top of both `training`; last, importing all, `cli`.
+`images` → `weights` → `detect` → `align` → `embed` → `antispoof` → `pipeline` → `metrics`, `datasets` →
+`gallery`; on top of the data `evaluation`; beside them `losses`; on top of both `training`; last,
+importing all, `cli`.
 
 All that only the notebooks use lives in one room of its own, `facelab.course`. It imports the library; the
 library never imports it.
@@ -52,7 +53,10 @@ __all__ = [
 ]
 
 _ROOMS = (
+    "album",
+    "antispoof",
     "calibration",
+    "cluster",
     "datasets",
     "errors",
     "evaluation",

@@ -30,3 +30,22 @@ class GalleryError(FacelabError):
 
 class DeviceError(FacelabError):
     """A device was asked for that this machine does not have."""
+
+
+class AlbumError(FacelabError):
+    """An album cannot be made, opened or changed."""
+
+
+class AttackError(FacelabError):
+    """A face looks like a presentation attack (a print, a screen …), so nothing is said of whose it is.
+
+    live       its score, 0 … 1
+    threshold  the smallest that passes
+    """
+
+    def __init__(self, message: str, live: float = float("nan"), threshold: float = float("nan")):
+        super().__init__(message)
+        self.live, self.threshold = live, threshold
+
+    def __reduce__(self):
+        return type(self), (str(self), self.live, self.threshold)

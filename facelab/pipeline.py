@@ -6,8 +6,9 @@ into one that is kept for each choice of options, so that the second call is qui
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,6 +34,9 @@ from facelab.errors import DeviceError, FacelabError, ImageError, NoFaceError
 from facelab.images import Source, name_of, read_image
 from facelab.results import Result, Verification
 
+if TYPE_CHECKING:
+    from facelab.antispoof.detector import LiveDetector
+
 CROPS = {
     "aligned": lambda faces: (landmark_matrices(faces, "112x112"), None),
     "square": lambda faces: (square_matrices(faces, size=SIDE), None),
@@ -49,8 +53,8 @@ SIDE = 112
 class Pipeline:
     """Photos in, faces and vectors out, in batches on one device.
 
-    detector    "yunet" or "mtcnn"; or the path of RetinaFace's weights; or a callable from photos to faces
-                (`facelab.detect.own` says how)
+    detector    "yunet", "mtcnn" or "retinaface-small" (trained here, to look inside); or the path of
+                RetinaFace's weights; or a callable from photos to faces (`facelab.detect.own` says how)
     embedder    "sface" (128-d) or "arcface" (512-d, `facelab weights get arcface`); or the path of a file of
                 weights (`facelab.embed.files`); or a callable from crops to vectors (`facelab.embed.own`)
     device      "auto" (the GPU where there is one), "cpu", "cuda"; `repr` says which it came to
@@ -60,6 +64,12 @@ class Pipeline:
     faces       "all" faces of a photo, only the "largest", or only the most "central" one (as LFW means it)
     half        half precision in the embedder; None means: on a GPU yes, on a CPU no
     workers     threads that decode photos ahead of the device; None means as many as torch computes with
+    antispoof   None: off. "facelab" (or True): each face gets a live score, and `verify` and galleries
+                refuse a face below the threshold; or the path of MiniFASNet's weights or of an ONNX file,
+                or a function (`facelab.antispoof.detector`). Trained on simulated attacks: it guards no door
+    min_live    the smallest live score that passes; None: the calibrated one, which only facelab's own has
+
+    `options` holds all of this as it was given: `Pipeline(**pipe.options)` is another one like it.
 
     Raises WeightsError when weights are missing or damaged, DeviceError for a device that is not there.
     """
@@ -78,6 +88,8 @@ class Pipeline:
         workers: int | None = None,
         min_score: float | None = None,
         weights: str | PathLike | None = None,
+        antispoof: "bool | str | PathLike | Callable | LiveDetector | None" = None,
+        min_live: float | None = None,
     ):
         if crop not in CROPS:
             raise ValueError(f"crop={crop!r}: choose one of {', '.join(CROPS)}.")
@@ -89,6 +101,15 @@ class Pipeline:
             raise ValueError(f"workers={workers!r}: a whole number, at least 1, or None.")
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score={min_score}: a score lies between 0 and 1.")
+        if min_live is not None and not 0 <= min_live <= 1:
+            raise ValueError(f"min_live={min_live}: a score lies between 0 and 1.")
+        if min_live is not None and antispoof in (None, False):
+            raise ValueError("min_live= belongs to antispoof=, which gives the scores.")
+        self.options: dict[str, Any] = {
+            "detector": detector, "embedder": embedder, "device": device, "batch_size": batch_size,
+            "mirror": mirror, "crop": crop, "faces": faces, "half": half, "workers": workers,
+            "min_score": min_score, "weights": weights, "antispoof": antispoof, "min_live": min_live,
+        }  # fmt: skip
         self.device = devices.choose(device)
         options = {} if min_score is None else {"min_score": min_score}
         self.detector = load_detector(detector, self.device, **options)
@@ -97,6 +118,16 @@ class Pipeline:
         self.names = (self.detector.name, self.embedder.name)
         self.batch_size, self.mirror, self.crop, self.faces = batch_size, mirror, crop, faces
         self.workers = workers
+        self.antispoof, self.min_live = self._antispoof(antispoof, min_live)
+
+    def _antispoof(self, which: Any, min_live: float | None) -> "tuple[LiveDetector | None, float | None]":
+        if which is None or which is False:
+            return None, None
+        from facelab.antispoof.detector import load  # most pipelines need none
+
+        detector = load(which, self.device)
+        assert detector is not None, "it was asked for"
+        return detector, detector.threshold if min_live is None else min_live
 
     @property
     def config(self) -> str:
@@ -107,7 +138,8 @@ class Pipeline:
     def __repr__(self) -> str:
         precision = "half" if self.half else "float32"
         where = devices.describe(self.device)
-        return f"Pipeline({self.config}, {where}, {precision}, batches of {self.batch_size})"
+        live = "" if self.antispoof is None else f", antispoof {self.antispoof.name}"
+        return f"Pipeline({self.config}, {where}, {precision}, batches of {self.batch_size}{live})"
 
     # ------------------------------------------------------------------ many photos
 
@@ -151,6 +183,8 @@ class Pipeline:
                 self._pick(faces, photo)
                 for faces, photo in zip(self.detector.detect(tensors), tensors, strict=True)
             ]
+            if self.antispoof is not None:
+                found = self._with_scores(tensors, found)
             cut = self._cut(tensors, found).to(self.device)  # without a photo there is no device to be on
             embedded = self.embedder(cut, mirror=self.mirror)
         except torch.OutOfMemoryError as error:
@@ -162,7 +196,7 @@ class Pipeline:
             # One face that cannot be aligned or embedded must not take its whole batch along: each by itself.
             if len(batch) > 1:
                 return [self._process([alone])[0] for alone in batch]
-            return [self._nothing(sources[0], FacelabError(f"{name_of(sources[0])}: {error}"))]
+            return [self.nothing(sources[0], FacelabError(f"{name_of(sources[0])}: {error}"))]
         crops, vectors = cut.cpu().numpy(), embedded.cpu().numpy()
 
         faces: list[list[Face]] = [[] for _ in batch]
@@ -182,11 +216,13 @@ class Pipeline:
                 crops[end - len(its_faces) : end],
                 vectors[end - len(its_faces) : end],
                 error,
+                self.min_live,
             )
             for source, its_faces, end, error in zip(sources, faces, ends, errors, strict=True)
         ]
 
-    def _nothing(self, source: Source, error: FacelabError) -> Result:
+    def nothing(self, source: Source, error: FacelabError) -> Result:
+        """The Result of a photo that gave no face, and why."""
         crops, vectors = np.zeros((0, SIDE, SIDE, 3), np.uint8), np.zeros((0, self.embedder.dim), np.float32)
         return Result(source, [], crops, vectors, error)
 
@@ -197,6 +233,14 @@ class Pipeline:
             return faces[:1]
         central = most_central(faces, *photo.shape[:2])
         return [] if central is None else [central]
+
+    def _with_scores(self, photos: list[Tensor], faces: list[list[Face]]) -> list[list[Face]]:
+        """The same faces with their live scores."""
+        assert self.antispoof is not None
+        return [
+            [replace(face, live=float(live)) for face, live in zip(found, scores, strict=True)]
+            for found, scores in zip(faces, self.antispoof.score(photos, faces), strict=True)
+        ]
 
     def _cut(self, photos: list[Tensor], faces: list[list[Face]]) -> Tensor:
         """All faces of all photos as (N, 112, 112, 3) uint8, in one warp."""
@@ -244,7 +288,10 @@ class Pipeline:
         face       which face to take where there are several, 0 being the largest: one number for both
                    photos, or a pair
 
-        Raises ImageError or NoFaceError, naming the photo.
+        With `antispoof=` both photos are asked whether they show a living face: which of the two was
+        presented, nobody says.
+
+        Raises ImageError, NoFaceError or AttackError, naming the photo.
         """
         if threshold is not None and fmr is not None:
             raise ValueError("Give threshold= or fmr=, not both.")

@@ -6,7 +6,7 @@ import numpy as np
 
 from facelab.calibration import FmrEstimate
 from facelab.detect import Face
-from facelab.errors import FacelabError, NoFaceError
+from facelab.errors import AttackError, FacelabError, NoFaceError
 from facelab.images import Source, name_of
 
 
@@ -19,6 +19,7 @@ class Result:
     crops    (n, 112, 112, 3) uint8 RGB, one for each face
     vectors  (n, D) float32, unit norm
     error    None, or the FacelabError that says why there is nothing: unreadable photo, no face
+    min_live the smallest live score that passes; None: nobody calibrated it, or nobody asked for scores
     """
 
     path: Source
@@ -26,19 +27,41 @@ class Result:
     crops: np.ndarray
     vectors: np.ndarray
     error: FacelabError | None = None
+    min_live: float | None = None
 
     def one(self, face: int | None = None) -> int:
-        """The index of the face asked for, or of the largest. Raises what kept the photo from being used."""
+        """The index of the face asked for, or of the largest. Raises what kept the photo from being used,
+        which may be that the face looks like a presentation attack (AttackError)."""
         if self.error is not None:
             raise self.error
         if face is None:
-            return 0
+            face = 0
         if not 0 <= face < len(self.faces):
             raise NoFaceError(
                 f"{name_of(self.path)}: face={face} was asked for, and the last of its {len(self.faces)} is "
                 f"face={len(self.faces) - 1} (face=0 is the largest)."
             )
+        self._living(face)
         return face
+
+    def _living(self, face: int) -> None:
+        live = self.faces[face].live
+        if live is None:
+            return
+        if self.min_live is None:
+            raise FacelabError(
+                f"{name_of(self.path)}: its live score is {live:.3f}, and nobody has measured what that is "
+                "worth: give min_live=, the smallest score that passes (facelab.metrics.threshold_at_bpcer "
+                "finds one on people of your own)."
+            )
+        if live < self.min_live:
+            raise AttackError(
+                f"{name_of(self.path)}: looks like a presentation attack (live score {live:.3f} < "
+                f"{self.min_live:.3f}), so whose face it is was not asked. If it is a living face, take the "
+                "photo again in better light, or leave antispoof= out.",
+                live,
+                self.min_live,
+            )
 
     def note(self, face: int) -> tuple[str, ...]:
         """One sentence that says which face was used where there are several; nothing where there is one."""

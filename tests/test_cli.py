@@ -100,7 +100,6 @@ def test_embed_a_folder(photos, tmp_path):
         assert "broken.jpg" in errors["broken.jpg"]
         assert errors["hopper.jpg"] == ""
         assert file.attrs["config"] == "yunet+aligned+sface"
-        assert bool(file.attrs["complete"])
 
 
 def test_embed_writes_over_nothing_unasked(photos, tmp_path):
@@ -125,44 +124,6 @@ def test_a_full_disk_leaves_what_was_there(photos, tmp_path, monkeypatch):
     assert "No space left" in done.stderr
     assert out.read_text() == "precious"
     assert not list(tmp_path.glob(".*part")), "nothing half-written stays behind"
-
-
-def test_an_interruption_keeps_what_is_done(photos, tmp_path, monkeypatch):
-    from facelab.pipeline import Pipeline
-
-    whole = Pipeline.__call__
-
-    def interrupted(self, *arguments, **options):
-        yield next(whole(self, *arguments, **options))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Pipeline, "__call__", interrupted)
-    out = tmp_path / "vectors.h5"
-    done = facelab("embed", photos, out, "--device", "cpu")
-    assert done.exit_code == 130
-    with h5py.File(out) as file:
-        assert len(file["photos"]) == 1
-        assert not file.attrs["complete"]
-
-
-def test_a_device_that_gives_up_loses_nothing(photos, tmp_path, monkeypatch):
-    from facelab.errors import DeviceError
-    from facelab.pipeline import Pipeline
-
-    whole = Pipeline.__call__
-
-    def gives_up(self, *arguments, **options):
-        yield next(whole(self, *arguments, **options))
-        raise DeviceError("out of memory: use batch_size=16.")
-
-    monkeypatch.setattr(Pipeline, "__call__", gives_up)
-    out = tmp_path / "vectors.h5"
-    done = facelab("embed", photos, out, "--device", "cpu")
-    assert done.exit_code == 2
-    assert "batch_size=16" in done.stderr
-    with h5py.File(out) as file:
-        assert len(file["photos"]) == 1
-        assert not file.attrs["complete"]
 
 
 def test_doctor_finds_this_machine_fit(monkeypatch):

@@ -23,7 +23,7 @@ from facelab import weights
 from facelab.errors import FacelabError, WeightsError
 from facelab.weights import formats
 
-CARRIED = ("yunet", "sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
+CARRIED = ("yunet", "sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", "retinaface-small")
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def put(cache: Path, name: str, data: bytes) -> Path:
 # --- what is known and where it is looked for ---------------------------------------------------------------
 
 
-def test_the_five_default_files_are_carried_by_installed_packages():
+def test_the_six_default_files_are_carried_by_installed_packages():
     for name in CARRIED:
         path = weights.find(name)
         data = path.read_bytes()

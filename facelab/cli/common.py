@@ -7,6 +7,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -63,7 +64,11 @@ def _name_or_file(*names: str) -> Callable[[str], str]:
 
 
 def detector_option(help: str) -> Any:
-    return typer.Option(parser=_name_or_file("yunet", "mtcnn"), metavar="yunet|mtcnn|FILE", help=help)
+    return typer.Option(
+        parser=_name_or_file("yunet", "mtcnn", "retinaface-small"),
+        metavar="yunet|mtcnn|retinaface-small|FILE",
+        help=help,
+    )
 
 
 def embedder_option(help: str) -> Any:
@@ -78,7 +83,27 @@ DeviceOption = Annotated[str, typer.Option(help="auto (the GPU where there is on
 MirrorOption = Annotated[
     bool, typer.Option("--mirror", help="Average with the mirrored face: slower, a little better.")
 ]
+AntispoofOption = Annotated[
+    bool,
+    typer.Option("--antispoof", help="Refuse a face that looks like a print or a screen. It guards no door."),
+]
+AntispoofFileOption = Annotated[
+    Path | None,
+    typer.Option(help="Instead of facelab's own detector of attacks: MiniFASNet's weights, or an ONNX file."),
+]
+MinLiveOption = Annotated[
+    float | None, typer.Option(min=0, max=1, help="The smallest live score that passes; a FILE needs it.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+PhotosArgument = Annotated[Path, typer.Argument(help="A folder of photos; those in its sub-folders count.")]
+
+
+def only_one(threshold: float | None, fmr: float | None) -> None:
+    """Raises FacelabError where --threshold and --fmr were both given."""
+    if threshold is not None and fmr is not None:
+        raise FacelabError("--threshold and --fmr both fix the threshold: give one of them.")
 
 
 @contextmanager
@@ -97,6 +122,15 @@ def pipeline(detector: str, embedder: str, device: str, *arguments: Any, **optio
 
     with notes_on_stderr():
         return Pipeline(detector, embedder, device, *arguments, **options)
+
+
+def living(antispoof: bool, file: Path | None, min_live: float | None) -> dict[str, Any]:
+    """The pipeline's options that --antispoof, --antispoof-file and --min-live come to."""
+    if not antispoof and file is None:
+        if min_live is not None:
+            raise FacelabError("--min-live belongs to --antispoof or --antispoof-file.")
+        return {}
+    return {"antispoof": True if file is None else file, "min_live": min_live}
 
 
 def print_json(answer: Any) -> None:

@@ -24,13 +24,18 @@ def status() -> None:
 
 @app.command("get")
 def get(
-    name: Annotated[str, typer.Argument(help="lfw or fglfw")],
+    name: Annotated[str, typer.Argument(help="lfw, fglfw or portraits")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="A file you have: LFW's archive, or FGLFW's list of pairs.")
+        Path | None,
+        typer.Option("--from", help="A file you have: LFW's archive, FGLFW's pairs, a list of portraits."),
     ] = None,
     variant: Annotated[str, typer.Option(help="What to download of lfw: funneled or original.")] = "funneled",
+    trust_first: Annotated[
+        bool, typer.Option(help="Portraits whose hash is not known: take what comes, and insist on it later.")
+    ] = False,
 ) -> None:
-    """Bring a data set: LFW's photos and its lists of pairs, or FGLFW's list of look-alikes among them."""
+    """Bring a data set: LFW's photos and lists of pairs, FGLFW's list of look-alikes among them, or freely
+    licensed portraits."""
     from facelab import datasets
 
     if name == "lfw":
@@ -42,7 +47,15 @@ def get(
             "data get fglfw: its list comes from its authors (Deng et al., 2017) and is not "
             "downloaded: give the text file with --from FILE. `lookalike` is a protocol that is always here."
         )
+    elif name == "portraits":
+        here, problems = datasets.get_portraits(source, trust_first=trust_first)
+        for line in problems:
+            typer.echo(f"facelab: {line}", err=True)
+        where = datasets.folder_of_portraits()
+        typer.echo(f"{len(here)} portraits in {where}; SOURCES.md there says whose they are.")
+        raise typer.Exit(2 if problems else 0)
     else:
         raise FacelabError(
-            f"data get {name}: facelab fetches lfw and takes fglfw; own photos need no fetching (README)."
+            f"data get {name}: facelab fetches lfw and portraits and takes fglfw; own photos need no "
+            "fetching (README)."
         )

@@ -8,11 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from facelab.cli.common import (
+    AntispoofFileOption,
+    AntispoofOption,
     DeviceOption,
     JsonOption,
+    MinLiveOption,
     MirrorOption,
     detector_option,
     embedder_option,
+    living,
     notes_on_stderr,
     pipeline,
     print_json,
@@ -42,6 +46,9 @@ def enroll(
     templates: Annotated[
         Path | None, typer.Option(help="Instead: a file that `facelab embed` wrote of such a folder.")
     ] = None,
+    album: Annotated[
+        Path | None, typer.Option(help="Instead: an album (`facelab cluster`), whose named groups count.")
+    ] = None,
     meta: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Kept with the name; may be given often.")
     ] = None,
@@ -53,29 +60,38 @@ def enroll(
     as_json: JsonOption = False,
 ) -> None:
     """Enrol somebody with one or more photos, or many people at once. Makes the gallery if there is none."""
+    from facelab.album import Album
     from facelab.gallery import Gallery
     from facelab.gallery.answers import shown
 
-    several = folder or templates
-    if [bool(photos), folder is not None, templates is not None].count(True) != 1 or (several and name):
-        raise FacelabError("gallery enroll: give a name and photos, or --folder, or --templates.")
+    several = folder or templates or album
+    given = [bool(photos), folder is not None, templates is not None, album is not None]
+    if given.count(True) != 1 or (several and name):
+        raise FacelabError("gallery enroll: give a name and photos, or --folder, --templates or --album.")
     if several and (meta or face is not None):
         raise FacelabError("gallery enroll: --meta and --face go with one person's photos.")
     pairs = _metadata(meta or [])
     pipe = None
     if detector or embedder or mirror:
         pipe = pipeline(detector or "yunet", embedder or "sface", device, mirror=mirror)
+    faces = None if album is None else Album(album)
+    if faces is not None and pipe is None and not file.exists():
+        pipe = faces.pipeline(device)
     with notes_on_stderr(), Gallery(file, pipeline=pipe, device=device) as gallery:
         if several is None:
             person = gallery.enroll(name, photos, face=face, **pairs)
             _say({"id": person, "name": name}, f"{file}: {shown(name)} is enrolled as id {person}.", as_json)
             return
-        done = gallery.enroll_folder(folder) if folder else gallery.enroll_templates(templates)
+        if faces is not None:
+            done = faces.enroll(gallery)
+        else:
+            done = gallery.enroll_folder(folder) if folder else gallery.enroll_templates(templates)
     for note in done.notes:
         typer.echo(f"  {note}", err=True)
     _say(
         {"ids": done.ids, "templates": done.templates, "notes": done.notes},
-        f"{file}: {len(done.ids)} people enrolled, with {done.templates} templates.",
+        f"{file}: {len(done.ids)} people enrolled, with {done.templates} templates"
+        f"{' that are new' if faces is not None else ''}.",
         as_json,
     )
 
@@ -111,10 +127,47 @@ def list_people(file: FileArgument, as_json: JsonOption = False) -> None:
         ])  # fmt: skip
 
 
+class Kind(StrEnum):
+    ivf = "ivf"
+    ivfpq = "ivfpq"
+    hnsw = "hnsw"
+
+
+class Search(StrEnum):
+    exact = "exact"
+    ivf = "ivf"
+    ivfpq = "ivfpq"
+    hnsw = "hnsw"
+
+
+@app.command("index")
+def index(
+    file: FileArgument,
+    kind: Annotated[
+        Kind, typer.Option(help="Cells around centres; the same, compressed; a graph of neighbours.")
+    ] = Kind.ivf,
+    recall: Annotated[
+        float, typer.Option(min=0.01, max=1, help="How often the nearest should be found.")
+    ] = 0.99,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an index for approximate search (facelab[faiss]). Worth it from a million templates on."""
+    from facelab.gallery import Gallery
+
+    with Gallery(file, "r+", device="cpu") as gallery:
+        counted = gallery.build_index(kind.value, recall=recall)
+    low, high = counted.interval
+    answer = {"kind": kind.value, "recall": counted.value, "low": low, "high": high}
+    _say(answer, f"{file}: the {kind.value} index {counted}.", as_json)
+
+
 @app.command("identify")
 def identify(
     file: FileArgument,
     photo: Annotated[Path, typer.Argument(help="A photo.")],
+    search: Annotated[
+        Search, typer.Option(help="Through all templates, or by an index that `index` made.")
+    ] = Search.exact,
     k: Annotated[int, typer.Option("-k", min=1, help="How many candidates.")] = 5,
     score: Annotated[
         Score, typer.Option(help="Of somebody's templates: the nearest, or the mean.")
@@ -123,14 +176,22 @@ def identify(
         float | None, typer.Option(min=0, max=2, help="Largest cosine distance that gets a name.")
     ] = None,
     face: FaceOption = None,
+    antispoof: AntispoofOption = False,
+    antispoof_file: AntispoofFileOption = None,
+    min_live: MinLiveOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Who is on a photo? Exit status 0: somebody in the gallery; 1: a stranger; 2: cannot say."""
+    """Who is on a photo? Exit status 0: somebody in the gallery; 1: a stranger; 2: cannot say (or, with
+    --antispoof: the face looks like an attack)."""
     from facelab.gallery import Gallery
     from facelab.gallery.answers import shown
+    from facelab.pipeline import Pipeline
 
-    with Gallery(file, "r", device=device) as gallery:
+    asked = living(antispoof, antispoof_file, min_live)
+    with notes_on_stderr(), Gallery(file, "r", device=device, search=search.value) as gallery:
+        if asked:
+            gallery.pipeline = Pipeline(**gallery.pipeline.options | asked)
         m = gallery.identify(photo, k=k, score=score.value, threshold=threshold, face=face)
     answer = {
         "name": m.name,
@@ -140,6 +201,7 @@ def identify(
         "fpir": m.fpir and {"value": m.fpir.value, "low": m.fpir.low, "high": m.fpir.high},
         "candidates": [vars(candidate) for candidate in m.candidates],
         "box": m.faces[0].box.tolist(),
+        "live": m.faces[0].live,
         "notes": m.notes,
     }
     candidates = "".join(f"\n  {c.distance:.4f}  {shown(c.name)} (id {c.id})" for c in m.candidates)

@@ -141,10 +141,11 @@ def _crops(source: str, target: Path, device: str):
         pipe = Pipeline(faces="central" if source == "lfw" else "largest", device=device)
         if not target.exists():
             typer.echo(f"{photos!s}\ncutting faces out with {pipe!r}", err=True)
-        training.prepare(photos, target, pipe)
+        made = training.prepare(photos, target, pipe)
     processes.wait()
-    made = training.read_crops(target)
-    if processes.rank() == 0:
+    if processes.rank() != 0:
+        made = training.read_crops(target)
+    else:
         for note in made.notes[:20]:
             typer.echo(f"  {note}", err=True)
         if len(made.notes) > 20:
@@ -158,7 +159,7 @@ def _kept_back(held_out: str, crops):
 
     if held_out == "devtest":
         pairs = judge.lfw_pairs(crops, "devtest")
-        return sorted({crops.names[who] for who in (*pairs.who_a, *pairs.who_b)}), pairs
+        return [crops.names[who] for who in pairs.people], pairs
     try:
         return float(held_out), None
     except ValueError:
@@ -168,8 +169,7 @@ def _kept_back(held_out: str, crops):
     except (OSError, UnicodeDecodeError) as error:
         raise FacelabError(
             f"--held-out {held_out}: neither a share (0.1), nor devtest, nor a text file of names that can "
-            "be read "
-            f"({error})."
+            f"be read ({error})."
         ) from error
     return [name.strip() for name in names if name.strip()], None
 

@@ -6,13 +6,14 @@
   its own protocols, and two with negatives that look alike: "lookalike", made here, and "fglfw", once
   it is brought;
 - `lfw_templates()`: one vector for each of LFW's photos, computed by this project, always at hand;
-- `get_lfw(…)`, `get_fglfw(…)`, `status()`: what `facelab data` calls.
+- `get_lfw(…)`, `get_fglfw(…)`, `get_portraits(…)`, `status()`: what `facelab data` calls.
 
 What is missing or damaged raises `facelab.errors.DatasetError` and says what brings it.
 """
 
 from facelab.datasets.people import Embedded, embedded, read_embedded
 from facelab.datasets.photos import PhotoSet, folder
+from facelab.datasets.portraits import folder_of_portraits, get_portraits, portrait_list
 from facelab.datasets.protocols import HARDER, PROTOCOLS, Pairs, lfw_pairs
 from facelab.datasets.status import Row, status
 from facelab.datasets.templates import IndexPairs, Templates, lfw_templates
@@ -30,11 +31,14 @@ __all__ = [
     "Templates",
     "embedded",
     "folder",
+    "folder_of_portraits",
     "get_fglfw",
     "get_lfw",
+    "get_portraits",
     "lfw",
     "lfw_pairs",
     "lfw_templates",
+    "portrait_list",
     "read_embedded",
     "status",
 ]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facelab import embeddings_file
 from facelab.datasets.photos import PhotoSet, person_name
 from facelab.errors import DatasetError
 from facelab.pipeline import Pipeline
@@ -73,27 +74,14 @@ def read_embedded(file: str | PathLike) -> Embedded:
     Whose photo it is shows in its path: the first folder below the one that all photos share. Equal
     vectors are copies of one photo. Raises DatasetError for another file.
     """
-    import h5py
-
-    file = Path(file)
-    if not file.is_file():
-        raise DatasetError(f"{file}: there is no such file.")
-    try:
-        with h5py.File(file, "r") as stored:
-            vectors, photo = stored["vectors"][()], stored["photo"][()]
-            paths, errors = stored["photos"].asstr()[()], stored["errors"].asstr()[()]
-            config, complete = str(stored.attrs["config"]), bool(stored.attrs["complete"])
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError) as error:  # what h5py raises
-        raise DatasetError(f"{file} is no file that `facelab embed` wrote ({error}).") from error
-    if not (
-        (vectors.ndim, vectors.dtype.kind, photo.ndim, photo.dtype.kind) == (2, "f", 1, "i")
-        and len(vectors) == len(photo)
-        and np.isin(photo, np.arange(len(paths))).all()
-        and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)  # NaN is close to nothing
-    ):
-        raise DatasetError(f"{file} is damaged: its columns do not fit together. Run `facelab embed` again.")
-    notes = [f"Left out: {error}" for error in errors if error]
-    notes += [] if complete else [f"{file}: `facelab embed` was stopped early, so photos are missing in it."]
+    stored = embeddings_file.read(file)
+    vectors, photo, paths = stored.vectors, stored.photo, stored.photos
+    notes = [f"Left out: {error}" for error in stored.errors if error]
+    notes += (
+        []
+        if stored.complete
+        else [f"{file}: `facelab embed` was stopped early, so photos are missing in it."]
+    )
     people, rows = _people(paths), []
     for number, first, faces in zip(*np.unique(photo, return_index=True, return_counts=True), strict=True):
         if people[number] is None:
@@ -103,7 +91,7 @@ def read_embedded(file: str | PathLike) -> Embedded:
             notes.append(f"{paths[number]}: {faces} faces, the largest was taken.")
         vector = vectors[first]  # a photo's faces lie together, the largest first
         rows.append((people[number], paths[number], vector.tobytes(), vector))
-    return _assembled(rows, config, notes, file)
+    return _assembled(rows, stored.config, notes, Path(file))
 
 
 def _people(paths: Iterable[str]) -> list[str | None]:

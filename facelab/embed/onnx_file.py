@@ -41,12 +41,13 @@ def onnx_embedder(file: UserFile, device: torch.device) -> OwnEmbedder:
 class OnnxNetwork(nn.Module):
     """(N, 3, 112, 112) float32 → (N, D), for any N: an ordinary network as far as OwnNetwork can see.
 
+    side        width and height of its input; given as None: the graph's own, which must be fixed
     provider    what onnxruntime computes with
     normalises  does the graph bring pixels of 0 … 255 into range itself?
     batch       the N that the graph is fixed at; None when it is free
     """
 
-    def __init__(self, file: UserFile, device: torch.device):
+    def __init__(self, file: UserFile, device: torch.device, side: int | None = SIDE):
         super().__init__()
         self.path, self.name = file.path, file.tag("onnx")
         model, self.normalises = _model(file)
@@ -54,18 +55,24 @@ class OnnxNetwork(nn.Module):
         self.provider = self._session.get_providers()[0]
         if len(self._session.get_inputs()) != 1:
             raise WeightsError(
-                f"{file.path}: has {len(self._session.get_inputs())} inputs; an embedder has one."
+                f"{file.path}: has {len(self._session.get_inputs())} inputs; "
+                f"{'an embedder' if side else 'a network here'} has one."
             )
         (given,) = self._session.get_inputs()
         shape = [side if isinstance(side, int) else None for side in given.shape]
-        fits = len(shape) == 4 and all(
-            side in (None, wanted) for side, wanted in zip(shape[1:], (3, SIDE, SIDE), strict=True)
+        wants = side or (shape[3] if len(shape) == 4 else None)
+        fits = (
+            wants is not None
+            and len(shape) == 4
+            and all(its in (None, wanted) for its, wanted in zip(shape[1:], (3, wants, wants), strict=True))
         )
         if not fits or given.type != "tensor(float)":
             raise WeightsError(
-                f"{file.path}: its input is {given.type} {given.shape}; a face embedder's is tensor(float) "
-                f"(N, 3, {SIDE}, {SIDE})."
+                f"{file.path}: its input is {given.type} {given.shape}; "
+                f"{'a face embedder' if side else 'a detector of attacks'}'s is tensor(float) "
+                f"(N, 3, {side or 'S'}, {side or 'S'})."
             )
+        self.side = wants
         self._input, self.batch = given.name, shape[0]
         self._output = self._session.get_outputs()[0].name
 

@@ -44,11 +44,16 @@ def generator(*seeds: int) -> torch.Generator:
     return torch.Generator().manual_seed(mixed % 2**63)
 
 
+def in_an_epoch(count: int, batch_size: int) -> int:
+    """How many batches `plan` makes of so many photos; a data set smaller than a batch is one."""
+    return max(1, count // batch_size)
+
+
 def plan(labels: Tensor, batch_size: int, people: int, epoch: int, seed: int) -> list[Tensor]:
     """The batches of one epoch, all of `batch_size`: in random order (people=0; what is left over waits for
-    another epoch), or P×K. Labels (N,); a data set smaller than a batch is one batch."""
+    another epoch), or P×K. Labels (N,)."""
     draw = generator(seed, 1, epoch)
     count, size = len(labels), min(batch_size, len(labels))
     if not people:
         return [rows for rows in torch.randperm(count, generator=draw).split(size) if len(rows) == size]
-    return list(balanced_batches(labels, people, batch_size // people, max(1, count // batch_size), draw))
+    return list(balanced_batches(labels, people, batch_size // people, in_an_epoch(count, batch_size), draw))

@@ -61,7 +61,7 @@ def _text(recipe: Recipe, facts: dict[str, Any]) -> str:
         "",
         f"- Weights: `{MODEL}`, SHA-256 `{facts['sha256']}`",
         f"- Crops: SHA-256 `{data['sha256']}`, cut by `{data['pipeline']}`",
-        f"- Recipe: `{CARD.replace('MODEL_CARD.md', FACTS)}`; to go on or repeat: `facelab train --help`",
+        f"- Recipe: `{FACTS}`; to go on or repeat: `facelab train --help`",
         "- Licence: whatever the photos and the teacher allow; that you could train on them does not say "
         "that you may pass the result on.",
         "",

@@ -18,7 +18,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike
@@ -28,9 +27,10 @@ import numpy as np
 
 from facelab.datasets import PhotoSet
 from facelab.errors import DatasetError
-from facelab.gallery.safe_write import hdf5_into, replacement
 from facelab.kept import write_atomically
+from facelab.parts import Parts, key_of
 from facelab.pipeline import SIDE, Pipeline
+from facelab.safe_write import hdf5_into, replacement
 
 PART = 256
 """Photos in a part: what an interruption may cost."""
@@ -63,6 +63,10 @@ class Crops:
 
     def __str__(self) -> str:
         return f"{len(self):,} crops of {len(self.names):,} people ({self.source}, {self.config})"
+
+    def photos_of_each(self, rows: np.ndarray) -> np.ndarray:
+        """(rows,) int64: how many of these crops show the person in each."""
+        return np.bincount(self.identity[rows], minlength=len(self.names))[self.identity[rows]]
 
     def images(self, side: int = SIDE, rows: np.ndarray | None = None) -> np.ndarray:
         """(N, side, side, 3) uint8 RGB, of all or of these rows; a smaller side averages pixels (112/2 = 56).
@@ -130,7 +134,7 @@ def prepare(
     """
     target = Path(target)
     pipe = pipe or Pipeline(faces="central" if hasattr(photos, "variant") else "largest")
-    key = _key(photos, pipe)
+    key = key_of(photos.paths, photos.root, f"{pipe.config}|{pipe.faces}")
     if target.exists():
         made = read_crops(target)
         if _attribute(target, "key") == key:
@@ -138,54 +142,32 @@ def prepare(
         raise DatasetError(
             f"{target}: holds crops of other photos, or of another pipeline. Give another name."
         )
-    parts = target.with_name(f"{target.name}.parts")
+    parts = Parts(target, key, len(photos), PART, ".npz")
     try:
-        parts.mkdir(parents=True, exist_ok=True)
-        _begin(parts, key)
-        _fill(parts, photos, pipe, progress)
-        _assemble(parts, target, photos, pipe, key)
-        shutil.rmtree(parts)
+        with parts.held():
+            _fill(parts, photos, pipe, progress)
+            _assemble(parts, target, photos, pipe, key)
+        parts.remove()
     except OSError as error:
         raise DatasetError(
             f"{target}: cannot be written ({error.strerror or error}). Make room or check the permissions; "
-            f"the same call goes on with what lies in {parts}."
+            f"the same call goes on with what lies in {parts.folder}."
         ) from error
     return read_crops(target)
 
 
-def _key(photos: PhotoSet, pipe: Pipeline) -> str:
-    """Which photos, and what cuts them out: names, sizes, times of change, pipeline, choice of the face."""
-    found = hashlib.sha256(f"{pipe.config}|{pipe.faces}".encode())
-    for path in photos.paths:
-        state = path.stat()
-        told = f"{path.relative_to(photos.root)}|{state.st_size}|{state.st_mtime_ns}\n"
-        found.update(told.encode("utf-8", "surrogateescape"))
-    return found.hexdigest()
-
-
-def _begin(parts: Path, key: str) -> None:
-    """The parts of another set of photos are of no use here."""
-    note = parts / "key.json"
-    if note.is_file() and json.loads(note.read_text() or "{}").get("key") == key:
-        return
-    for old in parts.iterdir():
-        old.unlink()
-    note.write_text(json.dumps({"key": key}))
-
-
-def _fill(parts: Path, photos: PhotoSet, pipe: Pipeline, progress: bool | None) -> None:
+def _fill(parts: Parts, photos: PhotoSet, pipe: Pipeline, progress: bool | None) -> None:
     from tqdm.auto import tqdm
 
-    starts = range(0, len(photos), PART)
-    missing = [start for start in starts if not _part(parts, start).is_file()]
-    wanted = [row for start in missing for row in range(start, min(start + PART, len(photos)))]
+    missing = parts.missing()
+    wanted = [row for start in missing for row in parts.rows(start)]
     bar = tqdm(total=len(photos), initial=len(photos) - len(wanted), unit="photo",
                disable=None if progress is None else not progress)  # fmt: skip
     results = pipe([photos.paths[row] for row in wanted], progress=False)
     with bar:
         for start in missing:
             crops, vectors, rows, notes = [], [], [], []
-            for row in range(start, min(start + PART, len(photos))):
+            for row in parts.rows(start):
                 result = next(results)
                 bar.update()
                 if result.error is not None:
@@ -204,20 +186,16 @@ def _fill(parts: Path, photos: PhotoSet, pipe: Pipeline, progress: bool | None) 
                 rows=np.array(rows, np.int64),
                 notes=np.array(notes, str),
             )
-            write_atomically(_part(parts, start), part.getvalue())
+            write_atomically(parts.path(start), part.getvalue())
 
 
-def _part(parts: Path, start: int) -> Path:
-    return parts / f"{start:09d}.npz"
-
-
-def _read_parts(parts: Path, photos: PhotoSet) -> Iterator[dict[str, np.ndarray]]:
-    for start in range(0, len(photos), PART):
-        with np.load(_part(parts, start), allow_pickle=False) as part:
+def _read_parts(parts: Parts) -> Iterator[dict[str, np.ndarray]]:
+    for start in parts.starts:
+        with np.load(parts.path(start), allow_pickle=False) as part:
             yield {name: part[name] for name in part.files}
 
 
-def _assemble(parts: Path, target: Path, photos: PhotoSet, pipe: Pipeline, key: str) -> None:
+def _assemble(parts: Parts, target: Path, photos: PhotoSet, pipe: Pipeline, key: str) -> None:
     import h5py
 
     import facelab
@@ -240,7 +218,7 @@ def _assemble(parts: Path, target: Path, photos: PhotoSet, pipe: Pipeline, key: 
                 chunks=(1 if name == "crops" else 1024, *shape),
                 fletcher32=True,
             )
-        for part in _read_parts(parts, photos):
+        for part in _read_parts(parts):
             keep = ~np.isin(part["rows"], doubtful)
             rows.append(part["rows"][keep])
             notes += part["notes"].tolist()

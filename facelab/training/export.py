@@ -1,5 +1,4 @@
-"""The trained network as ONNX, for programs without torch; compared with what it came from before it is
-kept."""
+"""The trained network as ONNX, for programs without torch, and compared with it before it is kept."""
 
 import io
 import warnings
@@ -14,7 +13,7 @@ from torch import nn
 from facelab.embed.files import network_of
 from facelab.errors import FacelabError
 from facelab.kept import write_atomically
-from facelab.user_weights import UserFile, resolve
+from facelab.user_weights import UserFile
 
 AGREEMENT = 1e-4
 """Largest difference allowed between any two numbers of unit vectors, torch's and onnxruntime's."""
@@ -45,7 +44,7 @@ def to_onnx(source: str | PathLike, target: str | PathLike) -> float:
         import onnxruntime
     except ImportError as error:
         raise FacelabError("The check needs onnxruntime. Run: pip install onnxruntime") from error
-    file, target = UserFile.open(resolve(source)), Path(target)
+    file, target = UserFile.open(source), Path(target)
     name, net = network_of(file.tensors(), str(file.path))
     if name.startswith("adaface"):
         raise FacelabError(

@@ -1,7 +1,6 @@
 """How good is it on people it has never seen? Verification, with intervals over people."""
 
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,21 @@ class Pairs:
     same: np.ndarray
     who_a: np.ndarray
     who_b: np.ndarray
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The rows that occur, rising."""
+        return np.unique(np.concatenate([self.a, self.b]))
+
+    @property
+    def people(self) -> np.ndarray:
+        """The people who occur, rising."""
+        return np.unique(np.concatenate([self.who_a, self.who_b]))
+
+    def scores(self, vectors: np.ndarray) -> np.ndarray:
+        """(len(rows), D), a vector of unit norm for each of `rows` → a cosine for each pair."""
+        a, b = (vectors[np.searchsorted(self.rows, side)] for side in (self.a, self.b))
+        return np.einsum("nd,nd->n", a, b)
 
 
 @dataclass(frozen=True)
@@ -105,15 +119,9 @@ def lfw_pairs(crops: Crops, protocol: str = "devtest") -> Pairs:
     return Pairs(a, b, listed.same[there], crops.identity[a], crops.identity[b])
 
 
-def figures(vectors: dict[int, np.ndarray], pairs: Pairs, resamples: int = 0) -> Figures:
-    """vectors: row of the crops → its vector, unit norm. resamples: of the bootstrap; 0: no intervals."""
-    scores = np.einsum("nd,nd->n", *(np.stack([vectors[r] for r in side]) for side in (pairs.a, pairs.b)))
-    return figures_of(scores, pairs, resamples)
-
-
 def figures_of(scores: np.ndarray, pairs: Pairs, resamples: int = 0) -> Figures:
-    """The same from scores (N,), a cosine for each pair."""
-    same, people = pairs.same, len(np.unique(np.concatenate([pairs.who_a, pairs.who_b])))
+    """scores (N,): a cosine for each pair. resamples: of the bootstrap over people; 0: no intervals."""
+    same, people = pairs.same, len(pairs.people)
 
     def tar(far: float, scores=scores, same=same) -> float:
         return float(metrics.tar_at_far(scores, same, far)) if (~same).sum() * far >= 10 else float("nan")
@@ -140,30 +148,13 @@ def figures_of(scores: np.ndarray, pairs: Pairs, resamples: int = 0) -> Figures:
     )
 
 
-def embedded_by(model: str | PathLike, crops: Crops, pairs: Pairs) -> dict[int, np.ndarray]:
-    """The vectors that a trained folder (or any file of weights) gives the crops of these pairs, by row."""
-    from facelab.embed.files import network_of
-    from facelab.training.pixels import Pixels
-    from facelab.user_weights import UserFile
-
-    file = UserFile.open(model)
-    _, net = network_of(file.tensors(), str(file.path))
-    pixels = Pixels(crops, getattr(net, "SIDE", 112), torch.device("cpu"))
-    return vectors_of(net, pixels, np.unique(np.concatenate([pairs.a, pairs.b])))
-
-
 @torch.inference_mode()
-def vectors_of(
-    net: Any, images: Any, rows: np.ndarray, mirror: bool = False, chunk: int = 256
-) -> dict[int, np.ndarray]:
-    """(N, H, W, 3) uint8, or Pixels, and which rows → row: vector, unit norm. The net keeps its mode."""
+def vectors_of(net: Any, images: Any, rows: np.ndarray, chunk: int = 256) -> np.ndarray:
+    """(N, H, W, 3) uint8, or Pixels, and which rows → (rows, D), unit norm. The net keeps its mode."""
     was_training, device = net.training, next(net.parameters()).device
     net.eval()
-    out: dict[int, np.ndarray] = {}
-    for some in torch.as_tensor(rows).split(chunk):
-        x = net.pixels(images[some].to(device))
-        vectors = net(x) + net(x.flip(3)) if mirror else net(x)
-        vectors = torch.nn.functional.normalize(vectors.float()).cpu().numpy()
-        out.update(zip(some.tolist(), vectors, strict=True))
+    vectors = [
+        net(net.pixels(images[some].to(device))).float() for some in torch.as_tensor(rows).split(chunk)
+    ]
     net.train(was_training)
-    return out
+    return torch.nn.functional.normalize(torch.cat(vectors)).cpu().numpy()

@@ -27,7 +27,7 @@ from facelab import device as devices
 from facelab.embed import FILE_RECIPES
 from facelab.errors import FacelabError
 from facelab.training import checkpoint, judge, optimise, processes
-from facelab.training.batches import generator, plan
+from facelab.training.batches import generator, in_an_epoch, plan
 from facelab.training.card import MODEL, write_card, write_model
 from facelab.training.crops import Crops
 from facelab.training.distil import Distil
@@ -52,6 +52,7 @@ class Trained:
 
     folder   model.safetensors, MODEL_CARD.md, checkpoint.safetensors, steps.csv, epochs.csv
     figures  verification of the people kept back; None when nobody was
+    scores   (pairs,) the cosines that the figures are of
     losses   (steps,) since this call began        seconds  of this call
     stopped  whether it was ended early: then there is no model yet, and resume=True goes on
     """
@@ -59,6 +60,7 @@ class Trained:
     folder: Path
     recipe: Recipe
     figures: judge.Figures | None
+    scores: np.ndarray | None
     losses: np.ndarray
     seconds: float
     device: str
@@ -127,7 +129,8 @@ class _Run:
             raise ValueError(
                 "float16 over several processes: take precision='bfloat16', which needs no scaling."
             )
-        self.rows, self.labels, self.classes, self.notes = _who_is_taught(crops, its, recipe)
+        self.rows, self.labels, self.notes = _who_is_taught(crops, its, recipe)
+        self.people = int(self.labels.max()) + 1
         self.pairs = pairs
         if pairs is None and len(its.held):
             self.pairs = judge.pairs_of(its.held, crops.identity)
@@ -136,12 +139,11 @@ class _Run:
         self.net: Any = network.to(device)
         if recipe.channels_last:
             self.net = network.to(memory_format=torch.channels_last)
-        self.side = getattr(network, "SIDE", 112)
-        self.pixels = Pixels(crops, self.side, device)
+        self.pixels = Pixels(crops, getattr(network, "SIDE", 112), device)
         self.head: ShardedHead | None = None
         if recipe.head is not None:
             options = {"sample": recipe.sample, "seed": recipe.seed, **recipe.head_options}
-            self.head = ShardedHead(recipe.head, recipe.dim, len(self.classes), **options).to(device)
+            self.head = ShardedHead(recipe.head, recipe.dim, self.people, **options).to(device)
         self.distil = Distil() if recipe.distil else None
         if self.distil is not None and crops.vectors.shape[1] != recipe.dim:
             raise ValueError(
@@ -156,7 +158,7 @@ class _Run:
         self.for_head = None if self.head is None else optimise.optimizer(recipe, self.head)
         self.mean = optimise.running_mean(recipe, self.net)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.each = len(plan(self.labels, recipe.batch_size, recipe.people, 0, recipe.seed))
+        self.each = in_an_epoch(len(self.rows), recipe.batch_size)
         self.steps, self.step = recipe.epochs * self.each, 0
         self.losses: list[float] = []
         self.stopped, self.seconds = False, 0.0
@@ -248,8 +250,7 @@ class _Run:
                     raise ValueError(
                         f"the loss is {value} at step {row['step']} (epoch {row['epoch']}): take a lower "
                         f"lr than {self.recipe.lr:g}, a longer warm_up, or a smaller margin or scale. "
-                        f"{self.folder} still "
-                        "holds the last checkpoint."
+                        f"{self.folder} still holds the last checkpoint."
                     )
                 on_step(row["step"], value)
             waiting.clear()
@@ -275,9 +276,7 @@ class _Run:
                     if self.device.type == "cpu" or len(waiting) >= LOOK:
                         look()
                     due = checkpoint_every and self.step % checkpoint_every == 0
-                    if (
-                        self.world == 1 or self.step % LOOK == 0
-                    ):  # several must agree, and agreeing takes time
+                    if self.world == 1 or self.step % LOOK == 0:  # several agree, which takes time
                         self.stopped = processes.anybody(stop.is_set(), self.device)
                         late = not checkpoint_every and time.perf_counter() - saved > OFTEN
                         due = due or processes.anybody(late, self.device)
@@ -291,7 +290,7 @@ class _Run:
                     look()
                     figures = None
                     if judge_every and (epoch + 1) % judge_every == 0 and self.step < self.steps:
-                        figures = self.judged()
+                        _, figures = self.judged()
                         if figures is not None and logs is not None:
                             logs.epoch(step=self.step - 1, epoch=epoch, auc=figures.auc, eer=figures.eer,
                                        tar_at_1e_2=figures.tar_at_1e_2)  # fmt: skip
@@ -323,9 +322,7 @@ class _Run:
         half = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[recipe.precision]
         with torch.autocast(self.device.type, half, enabled=half is not None):
             embeddings = self.called(images)
-        torch.manual_seed(
-            generator(seed, 4, self.step).initial_seed()
-        )  # margins that are drawn: all the same
+        torch.manual_seed(generator(seed, 4, self.step).initial_seed())  # drawn margins: all the same
         loss: Tensor = torch.zeros((), device=self.device)
         if self.head is not None:
             self.head.train()
@@ -353,18 +350,19 @@ class _Run:
         """The network that is judged and kept: the running mean where there is one."""
         return self.net if self.mean is None else self.mean.module
 
-    def judged(self, resamples: int = 0) -> judge.Figures | None:
+    def judged(self, resamples: int = 0) -> tuple[np.ndarray | None, judge.Figures | None]:
+        """Scores of the pairs kept back, and their figures."""
         if self.pairs is None or self.rank != 0:
-            return None
-        rows = np.unique(np.concatenate([self.pairs.a, self.pairs.b]))
-        return judge.figures(judge.vectors_of(self.kept, self.pixels, rows), self.pairs, resamples)
+            return None, None
+        scores = self.pairs.scores(judge.vectors_of(self.kept, self.pixels, self.pairs.rows))
+        return scores, judge.figures_of(scores, self.pairs, resamples)
 
     def finish(self, resamples: int) -> Trained:
         notes = (*self.split.notes, *self.notes)
         where = devices.describe(self.device) + (f", {self.world} processes" if self.world > 1 else "")
-        figures = None
+        scores, figures = None, None
         if not self.stopped:
-            figures = self.judged(resamples)
+            scores, figures = self.judged(resamples)
             if self.rank == 0:
                 sha256 = write_model(self.folder, self.kept, self.recipe)
                 facts = {
@@ -374,7 +372,7 @@ class _Run:
                         "sha256": self.crops.sha256,
                         "pipeline": self.crops.config,
                         "photos": len(self.rows),
-                        "people": len(np.unique(self.crops.identity[self.rows])),
+                        "people": self.people,
                     },
                     "device": where,
                     "sha256": sha256,
@@ -382,19 +380,17 @@ class _Run:
                     "notes": notes,
                 }
                 write_card(self.folder, self.recipe, facts)
+        losses = np.array(self.losses)
         return Trained(
-            self.folder, self.recipe, figures, np.array(self.losses), self.seconds, where, self.stopped, notes
+            self.folder, self.recipe, figures, scores, losses, self.seconds, where, self.stopped, notes
         )
 
 
-def _who_is_taught(
-    crops: Crops, its: Split, recipe: Recipe
-) -> tuple[np.ndarray, Tensor, np.ndarray, list[str]]:
-    """The training rows, their class numbers, the people behind the classes, and what to say about it."""
+def _who_is_taught(crops: Crops, its: Split, recipe: Recipe) -> tuple[np.ndarray, Tensor, list[str]]:
+    """The training rows, their class numbers from 0 on, and what to say about it."""
     rows, notes = its.train, []
     if recipe.head is not None:
-        counts = np.bincount(crops.identity[rows], minlength=len(crops.names))
-        enough = counts[crops.identity[rows]] >= recipe.min_photos
+        enough = crops.photos_of_each(rows) >= recipe.min_photos
         if not enough.all():
             few = len(np.unique(crops.identity[rows[~enough]]))
             notes.append(f"Left out of training: {few:,} people with fewer than {recipe.min_photos} photos.")
@@ -409,9 +405,4 @@ def _who_is_taught(
         raise ValueError(
             f"{crops.source}: {len(classes)} person is left to train on; a loss over classes needs two."
         )
-    return rows, torch.from_numpy(labels), classes, notes
-
-
-def recipe_of(folder: str | PathLike) -> Recipe:
-    """The recipe with which the run in a folder was begun."""
-    return Recipe.from_json(checkpoint.read(Path(folder)).told["recipe"])
+    return rows, torch.from_numpy(labels), notes

@@ -7,6 +7,8 @@
   Keras layout, so convolutions are (height, width, in, out) and dense layers (in, out).
 - **PyTorch** (ArcFace): the names of the state dict; the batch counters of the batch norms, which no forward
   pass needs, are left out.
+- **safetensors** (facelab's own: RetinaFace, small, in half precision, and the detector of attacks): a table
+  of contents and the numbers; the names of the state dict.
 """
 
 import io
@@ -24,7 +26,13 @@ from facelab.weights.known import WeightsFile
 def parse(known: WeightsFile, data: bytes) -> dict[str, np.ndarray]:
     """Bytes whose hash was checked → tensors by name."""
     kind = Path(known.file_name).suffix
-    return {".onnx": parse_onnx, ".lz4": parse_joblib, ".pth": parse_torch}[kind](known, data)
+    parsers = {
+        ".onnx": parse_onnx,
+        ".lz4": parse_joblib,
+        ".pth": parse_torch,
+        ".safetensors": parse_safetensors,
+    }
+    return parsers[kind](known, data)
 
 
 def parse_onnx(known: WeightsFile, data: bytes) -> dict[str, np.ndarray]:
@@ -119,6 +127,16 @@ def parse_joblib(known: WeightsFile, data: bytes) -> dict[str, np.ndarray]:
         raise WeightsError(
             f"the weights {known.name!r} are not a joblib list of float32 arrays: found {error}."
         ) from error
+
+
+def parse_safetensors(known: WeightsFile, data: bytes) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return {name: array.astype(np.float32) for name, array in load(data).items()}
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(f"the weights {known.name!r} are not safetensors: {error}") from error
 
 
 def parse_torch(known: WeightsFile, data: bytes) -> dict[str, np.ndarray]:

@@ -78,6 +78,26 @@ KNOWN: dict[str, WeightsFile] = {
             )
         ),
         WeightsFile(
+            name="retinaface-small",
+            file_name="retinaface_small.safetensors",
+            sha256="fea2f6ab18ae28c936d595fc1ded7ba538120b073ac6d8350e7a66268b8d7334",
+            size=585_288,
+            licence="MIT; its training photos, LFW's, stay with their owners",
+            source="trained here by `python -m benchmarks.retinaface train` (Deng et al., CVPR 2020)",
+            carried="facelab/detect/retinaface_small.safetensors",
+            requirement="facelab",
+        ),
+        WeightsFile(
+            name="antispoof",
+            file_name="antispoof.safetensors",
+            sha256="fb973261c33da6d9fb4ee44ac98e1096a8bbfff45fd92fd4024066642e036af8",
+            size=392_572,
+            licence="MIT; trained on LFW's photos, which stay with their owners",
+            source="trained by facelab (facelab/antispoof/MODEL_CARD.md)",
+            carried="facelab/antispoof/antispoof.safetensors",
+            requirement="facelab",
+        ),
+        WeightsFile(
             name="arcface",
             file_name="arcface_weights.pth",
             sha256=None,  # its publisher states none
