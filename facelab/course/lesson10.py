@@ -21,8 +21,9 @@ from facelab.datasets import lfw
 from facelab.download import home
 from facelab.embed.thumbnet import Thumbnet
 from facelab.errors import DatasetError
-from facelab.metrics import auc, eer
+from facelab.metrics import eer
 from facelab.training import Crops, Recipe, Split, judge
+from facelab.training.batches import in_an_epoch
 
 STEPS, BATCH = 600, 128
 """Of every run, whatever it is trained on: who has fewer photos sees them more often."""
@@ -76,8 +77,7 @@ def lfw_task(crops: Path | None = None, progress: bool | None = None) -> Task:
     """
     made = training.prepare(lfw(), crops or home() / "lfw.crops.h5", progress=progress)
     pairs = judge.lfw_pairs(made, "devtest")
-    names = sorted({made.names[who] for who in (*pairs.who_a, *pairs.who_b)})
-    return Task(made, training.split(made, names), pairs)
+    return Task(made, training.split(made, [made.names[who] for who in pairs.people]), pairs)
 
 
 def drawn_task(people: int = 100, seed: int = 0) -> Task:
@@ -114,16 +114,16 @@ def run(
     """
     crops, rows = task.crops, task.split.train
     rng = np.random.default_rng([recipe.seed, 10])
-    counts = np.bincount(crops.identity[rows], minlength=len(crops.names))
     if leak:
         rows = np.setdiff1d(np.arange(len(crops)), task.split.dropped)
     if people is not None:
-        chosen = rng.permutation(np.flatnonzero(counts >= 2))[:people]
+        several = np.unique(crops.identity[rows[crops.photos_of_each(rows) >= 2]])
+        chosen = rng.permutation(several)[:people]
         rows = rows[np.isin(crops.identity[rows], chosen)]
     if wrong:
         crops = misnamed(crops, rows, wrong, rng)
-    taught = rows if recipe.head is None else rows[counts_of(crops, rows) >= recipe.min_photos]
-    each = max(1, len(taught) // recipe.batch_size)
+    taught = rows if recipe.head is None else rows[crops.photos_of_each(rows) >= recipe.min_photos]
+    each = in_an_epoch(len(taught), recipe.batch_size)
     recipe = replace(recipe, epochs=max(1, round(steps / each)))
     curve: list[tuple[int, float, float]] = []
 
@@ -149,10 +149,8 @@ def run(
             checkpoint_every=10**9,
             resamples=0,
         )
-        vectors = judge.embedded_by(Path(folder) / "run", crops, task.pairs) if not trained.stopped else {}
-    scores = scores_of(vectors, task.pairs) if vectors else np.zeros(0)
-    if vectors:
-        curve.append((len(trained.losses), auc(scores, task.pairs.same), eer(scores, task.pairs.same)))
+    if trained.figures is not None:
+        curve.append((len(trained.losses), trained.figures.auc, trained.figures.eer))
     return {
         "people": len(np.unique(crops.identity[taught])),
         "photos": len(taught),
@@ -161,7 +159,7 @@ def run(
         "curve": [[step, round(a, 4), round(e, 4)] for step, a, e in curve],
         "losses": trained.losses,
         "device": trained.device,
-        "scores": scores,
+        "scores": np.zeros(0) if trained.scores is None else trained.scores,
     }
 
 
@@ -193,23 +191,12 @@ def measured(task: Task, name: str, recipe: Recipe, steps: int, **options: Any) 
     return {"name": name, "seed": recipe.seed, "limited": False, **row}
 
 
-def counts_of(crops: Crops, rows: np.ndarray) -> np.ndarray:
-    """(rows,) how many of these photos show the person in each."""
-    return np.bincount(crops.identity[rows], minlength=len(crops.names))[crops.identity[rows]]
-
-
 def misnamed(crops: Crops, rows: np.ndarray, share: float, rng: np.random.Generator) -> Crops:
     """Some photos of these rows get the name of somebody else among them: what a crawler would do."""
     identity = crops.identity.copy()
     wrong = rng.permutation(rows)[: round(share * len(rows))]
     identity[wrong] = rng.permutation(crops.identity[rows])[: len(wrong)]
     return replace(crops, identity=identity, sha256=f"{crops.sha256}, {share:.0%} misnamed")
-
-
-def scores_of(vectors: dict[int, np.ndarray], pairs: judge.Pairs) -> np.ndarray:
-    """(pairs,) cosines."""
-    a, b = (np.stack([vectors[row] for row in side]) for side in (pairs.a, pairs.b))
-    return np.einsum("nd,nd->n", a, b)
 
 
 # ---------------------------------------------------------------------- controls that nobody trains
@@ -220,8 +207,7 @@ def controls(task: Task) -> dict[str, np.ndarray]:
     teacher."""
     from sklearn.decomposition import PCA
 
-    rows = np.unique(np.concatenate([task.pairs.a, task.pairs.b]))
-    train = task.split.train
+    rows, train = task.pairs.rows, task.split.train
     grey = task.crops.images(28).astype(np.float32).mean(3).reshape(len(task.crops), -1)
     grey = (grey - grey.mean(1, keepdims=True)) / (grey.std(1, keepdims=True) + 1e-6)
     pca = PCA(128, whiten=True, random_state=0).fit(grey[train])
@@ -231,15 +217,10 @@ def controls(task: Task) -> dict[str, np.ndarray]:
     each = {
         "pixels": grey[rows],
         "eigenfaces (PCA, 128)": pca.transform(grey[rows]),
-        "the network, untrained": np.stack(list(judge.vectors_of(net, images, rows).values())),
+        "the network, untrained": judge.vectors_of(net, images, rows),
         "SFace, the teacher": task.crops.vectors[rows],
     }
-    return {
-        name: scores_of(
-            dict(zip(rows, v / np.linalg.norm(v, axis=1, keepdims=True), strict=True)), task.pairs
-        )
-        for name, v in each.items()
-    }
+    return {name: task.pairs.scores(v / np.linalg.norm(v, axis=1, keepdims=True)) for name, v in each.items()}
 
 
 # ---------------------------------------------------------------------- what was measured
@@ -305,18 +286,3 @@ def interval(what: Stored, names: list[list[int]], statistic: Callable, resample
     values = [np.mean([statistic(what.scores[run], what.same) for run in group]) for group in names]
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     return list(zip(values, low, high, strict=True)), draws
-
-
-__all__ = [
-    "RUNS",
-    "STORED",
-    "Stored",
-    "Task",
-    "auc",
-    "controls",
-    "eer",
-    "interval",
-    "lfw_task",
-    "measure",
-    "stored",
-]

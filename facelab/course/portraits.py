@@ -1,4 +1,4 @@
-"""The two portraits that the course may show, and what can happen to a photo of the same person.
+"""The two portraits that the course may show everywhere, and what can happen to a photo of the same person.
 
 Both are works of the United States' government, in the public domain, and arrive inside packages that are
 installed anyway. Every function takes and returns a photo, (H, W, 3) RGB uint8.
@@ -26,6 +26,14 @@ def hopper() -> np.ndarray:
 
     with get_sample_data("grace_hopper.jpg") as file:
         return read_image(file)
+
+
+def more() -> dict[str, np.ndarray]:
+    """The portraits that `facelab data get portraits` has brought, by person and title; none where it was not
+    run. They are shown live and never stored with a notebook."""
+    from facelab.datasets.portraits import available
+
+    return {f"{who}, {path.stem}": read_image(path) for who, paths in available().items() for path in paths}
 
 
 def head(photo: np.ndarray, face: Face, margin: float = 0.5) -> np.ndarray:

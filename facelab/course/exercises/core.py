@@ -29,6 +29,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from facelab.course import record
+from facelab.course.language import current, translated
+
 
 class Wrong(Exception):
     """The answer is wrong; the message is a diagnosis for the student."""
@@ -55,6 +58,7 @@ class Exercise:
     hints_given: int = 0
     attempts: int = 0
     solved: bool = False
+    before: bool = False
     wants_call: bool = field(init=False)
 
     def __post_init__(self):
@@ -62,6 +66,8 @@ class Exercise:
 
 
 REGISTRY: dict[str, Exercise] = {}
+OPENED: set[str] = set()
+"""Lessons whose exercises were asked for in this session."""
 
 
 def exercise(id: str, title: str, *, hints: tuple[str, ...], solution, mistakes: tuple):
@@ -83,6 +89,7 @@ def load(id: str) -> Exercise:
         if error.name != f"facelab.course.exercises.lesson{lesson}":
             raise
         raise KeyError(f"there is no lesson {lesson!r} with exercises") from None
+    OPENED.add(lesson)
     if id not in REGISTRY:
         known = ", ".join(sorted(key for key in REGISTRY if key.startswith(lesson)))
         raise KeyError(f"there is no exercise {id!r}; lesson {lesson} has {known}")
@@ -197,6 +204,7 @@ def in_jupyter() -> bool:
 def say(look: str, head: str, message: str) -> None:
     """Show one message, as HTML in a notebook; `message` is plain text with `code` in backticks."""
     words, colour = LOOKS[look]
+    words, head, message = translated(words), translated(head), translated(message)
     plain = f"{words} {head}\n{message}".rstrip()
     if not in_jupyter():
         print(plain)
@@ -206,7 +214,8 @@ def say(look: str, head: str, message: str) -> None:
     paragraphs = "".join(f"<p style='margin:0.3em 0 0 0'>{marked(part)}</p>" for part in message.splitlines())
     display(
         {
-            "text/html": f"<div role='status' style='border-left:5px solid {colour};padding:0.3em 0.9em;"
+            "text/html": f"<div role='status' lang='{current()}' "
+            f"style='border-left:5px solid {colour};padding:0.3em 0.9em;"
             f"margin:0.3em 0;line-height:1.45'><b>{words}</b> {marked(head)}{paragraphs}</div>",
             "text/plain": plain,
         },
@@ -227,7 +236,7 @@ def check(id: str, answer=None) -> Verdict:
     except KeyError for an exercise that does not exist.
     """
     item = load(id)
-    head = f"{id} · {item.title}"
+    head = f"{id} · {translated(item.title)}"
     if missing(answer):
         say("open", head, "Replace the `...` above and run both cells again." + more(item))
         return Verdict(False)
@@ -250,6 +259,7 @@ def check(id: str, answer=None) -> Verdict:
         return Verdict(False)
     item.attempts += 1
     item.solved = True
+    record.solve(id)
     say("right", head, why)
     return Verdict(True)
 
@@ -289,36 +299,62 @@ def hint(id: str) -> None:
 
 
 def progress() -> None:
-    """The exercises of the lessons opened in this session: solved, tried, open."""
+    """The exercises of the lesson at hand, and a map of all: solved here or on another day, tried, open."""
+    lessons = sorted({*lessons_with_exercises(), *OPENED})
+    for lesson in lessons:
+        importlib.import_module(f"facelab.course.exercises.lesson{lesson}")
+    before = record.solved()
+    for item in REGISTRY.values():
+        item.before = item.id in before
     items = sorted(REGISTRY.values(), key=lambda item: item.id)
-    done = sum(item.solved for item in items)
-    lines = [f"{mark(item)}  {item.id} · {item.title}{effort(item)}" for item in items]
+    here = [item for item in items if item.id.split(".")[0] in OPENED]
+    done = sum(item.solved or item.before for item in here)
+    head = translated(f"{done} of {len(here)} exercises solved")
+    lines = [f"{translated(mark(item))}  {item.id} · {translated(item.title)}{effort(item)}" for item in here]
+    whole = [translated("The whole course:")]
+    for lesson in lessons:
+        theirs = [item for item in items if item.id.startswith(f"{lesson}.")]
+        whole.append(f"{lesson}  {' '.join('✓' if item.solved or item.before else '○' for item in theirs)}")
     if not in_jupyter():
-        print("\n".join([f"{done} of {len(items)} exercises solved in this session", *lines]))
+        print("\n".join([head, *lines, *whole]))
         return
     from IPython.display import display
 
     rows = "".join(f"<li style='list-style:none'>{marked(line)}</li>" for line in lines)
-    head = f"{done} of {len(items)} exercises solved in this session"
+    table = "".join(f"<code>{line}</code><br>" for line in whole[1:])
     display(
         {
-            "text/html": f"<div role='status'><b>{head}</b><ul style='padding-left:0.5em'>{rows}</ul></div>",
-            "text/plain": "\n".join([head, *lines]),
+            "text/html": f"<div role='status' lang='{current()}'><b>{head}</b>"
+            f"<ul style='padding-left:0.5em'>{rows}</ul>"
+            f"<b>{whole[0]}</b><br>{table}</div>",
+            "text/plain": "\n".join([head, *lines, *whole]),
         },
         raw=True,
     )
 
 
+def lessons_with_exercises() -> list[str]:
+    """ "00", "01", …"""
+    import pkgutil
+
+    from facelab.course import exercises
+
+    names = [module.name for module in pkgutil.iter_modules(exercises.__path__)]
+    return sorted(name.removeprefix("lesson") for name in names if name.startswith("lesson"))
+
+
 def mark(item: Exercise) -> str:
     """A sign and a word for how far it got."""
-    return "✓ solved" if item.solved else "✗ tried" if item.attempts else "○ open"
+    if item.solved or item.before:
+        return "✓ solved"
+    return "✗ tried" if item.attempts else "○ open"
 
 
 def effort(item: Exercise) -> str:
     """Attempts and hints in brackets, where there were any."""
-    used = [
-        f"{count} {word}{'s' * (count > 1)}"
-        for count, word in ((item.attempts, "attempt"), (item.hints_given, "hint"))
-        if count
-    ]
+    used = []
+    if item.attempts:
+        used.append(translated(f"{item.attempts} attempt{'s' * (item.attempts > 1)}"))
+    if item.hints_given:
+        used.append(translated(f"{item.hints_given} hint{'s' * (item.hints_given > 1)}"))
     return f" ({', '.join(used)})" if used else ""

@@ -38,6 +38,96 @@ def anchors(answer):
 
 # ---- 05.2 -------------------------------------------------------------------------------------------------
 
+CASES = (((120.0, 90.0, 64.0), (100.0, 50.0, 180.0, 150.0)), ((40.0, 72.0, 32.0), (20.0, 60.0, 44.0, 92.0)))
+"""Anchors (x, y of the middle, side) and boxes."""
+
+
+def said_of_a_box(anchor, box):
+    x, y, side = anchor
+    x1, y1, x2, y2 = box
+    shift = ((x1 + x2) / 2 - x) / (0.1 * side), ((y1 + y2) / 2 - y) / (0.1 * side)
+    return (*shift, np.log((x2 - x1) / side) / 0.2, np.log((y2 - y1) / side) / 0.2)
+
+
+def _without_variances(anchor, box):
+    return np.array(said_of_a_box(anchor, box)) * (0.1, 0.1, 0.2, 0.2)
+
+
+def _one_variance(anchor, box):
+    return np.array(said_of_a_box(anchor, box)) * (1, 1, 2, 2)
+
+
+def _from_the_box_corner(anchor, box):
+    x, y, side = anchor
+    shift = (box[0] - x) / (0.1 * side), (box[1] - y) / (0.1 * side)
+    return (*shift, *said_of_a_box(anchor, box)[2:])
+
+
+def _in_pixels(anchor, box):
+    side = anchor[2]
+    return np.array(said_of_a_box(anchor, box)) * (side, side, 1, 1)
+
+
+def _without_the_logarithm(anchor, box):
+    tx, ty, tw, th = said_of_a_box(anchor, box)
+    return tx, ty, np.exp(0.2 * tw) / 0.2, np.exp(0.2 * th) / 0.2
+
+
+def _turned_round(anchor, box):
+    return -np.array(said_of_a_box(anchor, box))
+
+
+@exercise(
+    "05.2",
+    "What an anchor has to say",
+    hints=(
+        "The middle of the box is ((x1 + x2) / 2, (y1 + y2) / 2). How far is it from the anchor's, in sides "
+        "of the anchor? Divide that by 0.1.",
+        "The width of the box, in sides of the anchor, is (x2 - x1) / side. Its logarithm, divided by 0.2.",
+    ),
+    solution=said_of_a_box,
+    mistakes=(
+        _without_variances,
+        _one_variance,
+        _from_the_box_corner,
+        _in_pixels,
+        _without_the_logarithm,
+        _turned_round,
+        lambda anchor, box: np.array(said_of_a_box(anchor, box))[[1, 0, 3, 2]],
+    ),
+)
+def what_an_anchor_says(answer):
+    exact = number(np.sum(np.abs(array(answer((50.0, 40.0, 32.0), (34.0, 24.0, 66.0, 56.0)), (4,)))))
+    for anchor, box in CASES:
+        got, truth = array(answer(anchor, box), (4,)), np.array(said_of_a_box(anchor, box))
+        case = f"For the anchor {anchor} and the box {box}"
+        diagnoses = (
+            (_without_variances, "everything is right but the divisors 0.1 and 0.2."),
+            (_one_variance, "the sizes are divided by 0.1, too: theirs is 0.2."),
+            (_from_the_box_corner, "the shift leads to the box's corner. It goes from middle to middle."),
+            (_in_pixels, "the shift is in pixels: divide it by the anchor's side as well."),
+            (
+                _without_the_logarithm,
+                "the size is a ratio and no logarithm: an exact fit would say 5, not 0.",
+            ),
+            (_turned_round, "the signs are turned round: it goes from the anchor to the face."),
+        )
+        for mistake, words in diagnoses:
+            if close(got, np.array(mistake(anchor, box))):
+                raise Wrong(f"{case} {words}")
+        if close(got, truth[[1, 0, 3, 2]]):
+            raise Wrong("x and y are swapped: the order is x, y, width, height.")
+        wanted, yours = (", ".join(f"{value:.3g}" for value in values) for values in (truth, got))
+        expect(close(got, truth), f"{case} it should say ({wanted}); yours says ({yours}).")
+    expect(exact < 1e-6, "A box that is exactly the anchor should be (0, 0, 0, 0): nothing to say.")
+    return (
+        'A face of 16 pixels and one of 500 now ask for numbers of the same magnitude, and 0 means "exactly '
+        'the anchor". The network never learns a coordinate; that is why it works at every place.'
+    )
+
+
+# ---- 05.3 -------------------------------------------------------------------------------------------------
+
 LAMBDAS = (0.25, 0.1, 0.01)
 
 
@@ -46,7 +136,7 @@ def multi_task(p_star, cls, box, pts, pixel):
 
 
 @exercise(
-    "05.2",
+    "05.3",
     "RetinaFace's multi-task loss",
     hints=(
         "Write the four terms of the formula one after the other, each with its factor.",
@@ -84,7 +174,7 @@ def retinaface_loss(answer):
     )
 
 
-# ---- 05.3 -------------------------------------------------------------------------------------------------
+# ---- 05.4 -------------------------------------------------------------------------------------------------
 
 
 def square_corners(box, scale):
@@ -113,7 +203,7 @@ def _half_as_side(box, scale):
 
 
 @exercise(
-    "05.3",
+    "05.4",
     "The corners of the square crop",
     hints=(
         "The middle of the box is ((x1 + x2) / 2, (y1 + y2) / 2), and it stays the middle of the square.",
@@ -133,7 +223,7 @@ def square(answer):
     for box, scale in (((100.0, 40.0, 180.0, 160.0), 1.0), ((10.0, 20.0, 110.0, 80.0), 1.3)):
         got = array(answer(box, scale), (4,))
         truth = np.array(square_corners(box, scale))
-        case = f"For the box {box} and scale {scale}"
+        case = f"For the box {box} and scale {scale}:"
         diagnoses = (
             (_shorter_side, "you took the shorter side: chin and forehead are cut off. Take the longer one."),
             (
@@ -162,7 +252,7 @@ def square(answer):
     )
 
 
-# ---- 05.4 -------------------------------------------------------------------------------------------------
+# ---- 05.5 -------------------------------------------------------------------------------------------------
 
 
 def angle_of_the_eyes(landmarks):
@@ -178,7 +268,7 @@ def _turned(angle: float) -> np.ndarray:
 
 
 @exercise(
-    "05.4",
+    "05.5",
     "The angle of the eyes",
     hints=(
         "Landmark 0 is the person's right eye and lies on the left of the photo; landmark 1 is the left eye.",
@@ -223,7 +313,7 @@ def eye_angle(answer):
     )
 
 
-# ---- 05.5 -------------------------------------------------------------------------------------------------
+# ---- 05.6 -------------------------------------------------------------------------------------------------
 
 
 def similarity_from_points(src, dst):
@@ -272,7 +362,7 @@ def _sign(src, dst):
 
 
 @exercise(
-    "05.5",
+    "05.6",
     "The similarity that moves five points onto the template",
     hints=(
         "Points as complex numbers: z = src[:, 0] + 1j * src[:, 1], and w from dst. Subtract both means.",

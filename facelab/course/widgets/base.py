@@ -38,6 +38,7 @@ from contextlib import contextmanager
 import ipywidgets as widgets
 from traitlets import CFloat
 
+from facelab.course.language import current, localise, translated
 from facelab.course.widgets.picture import LivePicture
 from facelab.errors import FacelabError
 
@@ -83,6 +84,7 @@ def slider(
     label: str, low: float, high: float, *, value: float, step: float, unit: str = "", tip: str = ""
 ) -> widgets.Widget:
     """A slider named `label (unit)`. Arrow keys move it by `step`, page keys by more."""
+    label, unit, tip = translated(label), translated(unit), translated(tip)
     whole = all(isinstance(number, int) for number in (low, high, value, step))
     kind = widgets.IntSlider if whole else StepSlider
     return kind(
@@ -98,9 +100,18 @@ def slider(
     )
 
 
+def offered(options) -> list:
+    """What a list offers, in the course's language; the values behind the words stay what they are."""
+    if current() == "en":
+        return options
+    pairs = [one if isinstance(one, tuple) else (str(one), one) for one in options]
+    return [(translated(text), value) for text, value in pairs]
+
+
 def choice(label: str, options, *, value=None, tip: str = "") -> widgets.Widget:
     """A drop-down list named `label`; options as in ipywidgets (a list, or pairs of text and value)."""
     chosen = {} if value is None else {"value": value}
+    label, tip, options = translated(label), translated(tip), offered(options)
     return widgets.Dropdown(
         options=options,
         description=label,
@@ -113,6 +124,7 @@ def choice(label: str, options, *, value=None, tip: str = "") -> widgets.Widget:
 
 def tick(label: str, *, value: bool = False, tip: str = "") -> widgets.Widget:
     """A box to tick named `label`."""
+    label, tip = translated(label), translated(tip)
     return widgets.Checkbox(
         value=value,
         description=label,
@@ -140,8 +152,9 @@ class StillPicture:
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        localise(self)
         data["image/png"] = base64.b64encode(self.still_png()).decode()
-        data["text/plain"] = self.still_caption()
+        data["text/plain"] = translated(self.still_caption())
         return (data, metadata) if isinstance(bundle, tuple) else data
 
 
@@ -220,7 +233,8 @@ class LiveWidget(StillPicture, widgets.VBox):
                 self.alert.value = alert(error)
                 return
             self.line.value = (
-                f"<div role='status' style='font-size:1.05em;line-height:1.5'>{html.escape(text)}</div>"
+                f"<div role='status' lang='{current()}' style='font-size:1.05em;line-height:1.5'>"
+                f"{html.escape(translated(text))}</div>"
             )
             if self.error is not None:
                 self.error = None
@@ -231,6 +245,7 @@ class LiveWidget(StillPicture, widgets.VBox):
 
     def complain(self, sentence: str) -> None:
         """Say in the widget what went wrong, in one sentence; the picture stays as it was."""
+        sentence = translated(sentence)
         self.error = FacelabError(sentence)
         self.alert.value = framed(f"⚠ {html.escape(sentence)}")
 
@@ -245,7 +260,7 @@ class LiveWidget(StillPicture, widgets.VBox):
 def control_text(control: widgets.Widget) -> str:
     """A control's value as the reader sees it."""
     if isinstance(control, widgets.Checkbox):
-        return "on" if control.value else "off"
+        return translated("on" if control.value else "off")
     if hasattr(control, "label"):
         return str(control.label)
     return f"{control.value:g}" if isinstance(control.value, int | float) else str(control.value)
@@ -256,7 +271,8 @@ def alert(error: Exception) -> str:
     where = html.escape("".join(traceback.format_exception(error)))
     message = html.escape(f"{type(error).__name__}: {error}")
     return framed(
-        f"<b>⚠ This change could not be drawn.</b> {message}<details><summary>Where it happened</summary>"
+        f"<b>⚠ {translated('This change could not be drawn.')}</b> {message}"
+        f"<details><summary>{translated('Where it happened')}</summary>"
         f"<pre style='color:#333;overflow:auto'>{where}</pre></details>"
     )
 

@@ -91,6 +91,10 @@ class Celebrities(LiveWidget):
         self._draw()
         super().__init__([*self.who, self.threshold, self.left_out])
 
+    def chosen(self) -> list[int]:
+        """The three subjects, by their places in the study."""
+        return [self._subject(box.value) for box in self.who]
+
     def _changed(self, change) -> None:
         twice = [box for box in self.who if box is not change.owner and box.value == change.new]
         if twice and not self._quiet:
@@ -172,7 +176,7 @@ class Celebrities(LiveWidget):
     # ---- what the controls change
 
     def update(self) -> str:
-        chosen = tuple(self._subject(box.value) for box in self.who)
+        chosen = tuple(self.chosen())
         if len(set(chosen)) < 3:
             raise FacelabError("Choose three different people: one of them is there twice.")
         if (chosen, self.left_out.value) != self._shown:

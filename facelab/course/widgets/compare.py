@@ -11,8 +11,9 @@ from PIL import Image
 import facelab as fl
 from facelab.calibration import fmr_at, fnmr_at
 from facelab.course import portraits
+from facelab.course.language import translated
 from facelab.course.plots import BLACK, BLUE, ORANGE, YELLOW, style
-from facelab.course.widgets.base import LivePicture, LiveWidget, choice, slider
+from facelab.course.widgets.base import LivePicture, LiveWidget, choice, offered, slider
 from facelab.course.widgets.crop import tilted
 from facelab.course.widgets.photo_source import PhotoSource, usable
 from facelab.course.widgets.threshold import HIGH, LOW, STEP, one_in
@@ -133,7 +134,7 @@ class Compare(LiveWidget):
         self.sources = [
             PhotoSource(f"photo {side}", self._receiver(side), self.complain) for side in ("A", "B")
         ]
-        note = HTML(f"<div style='line-height:1.4'>{PRIVACY}</div>")
+        note = HTML(f"<div style='line-height:1.4'>{translated(PRIVACY)}</div>")
         bring = HBox(self.sources, layout=Layout(flex_flow="row wrap", grid_gap="0 2em"))
         controls, *_ = self.children
         self.children = (controls, bring, note, self.alert, self.image, self.line)
@@ -163,7 +164,7 @@ class Compare(LiveWidget):
         for side in ("a", "b"):
             control = getattr(self, side)
             kept = chosen.get(side, control.value)
-            control.options = [*self.photos, *self.own]
+            control.options = offered([*self.photos, *self.own])
             control.value = kept
 
     def reset(self) -> None:

@@ -4,6 +4,7 @@ It starts `facelab data get lfw` as a process of its own: stopping it is ending 
 and the next press goes on from there.
 """
 
+import html
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from facelab.course.language import translated
 from facelab.course.plots import BLUE
 from facelab.course.widgets.base import StillPicture
 from facelab.course.widgets.picture import LivePicture
@@ -68,9 +70,7 @@ class FetchPhotos(StillPicture, widgets.VBox):
         return "*The button is live in JupyterLab once this cell has run.*"
 
     def _say(self, words: str) -> None:
-        import html
-
-        self.line.value = f"<div role='status' style='line-height:1.5'>{html.escape(words)}</div>"
+        self.line.value = f"<div role='status' style='line-height:1.5'>{html.escape(translated(words))}</div>"
 
     def start(self) -> None:
         """Begin, or go on where a download stopped."""

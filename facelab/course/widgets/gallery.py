@@ -8,8 +8,9 @@ import numpy as np
 from ipywidgets import HTML, Button, HBox, Layout, Text
 
 import facelab as fl
+from facelab.course.language import translated
 from facelab.course.plots import BLACK, BLUE, SKY
-from facelab.course.widgets.base import GAP, LABEL, LiveWidget, choice, slider
+from facelab.course.widgets.base import GAP, LABEL, LiveWidget, choice, offered, slider
 from facelab.course.widgets.compare import PANEL, Seen
 from facelab.course.widgets.photo_source import PhotoSource, usable
 from facelab.course.widgets.picture import LivePicture
@@ -67,7 +68,7 @@ class GalleryDesk(LiveWidget):
         known = HBox([self.person, add, delete], layout=wrapped)
         for row in (new, known):
             row.layout.margin = GAP
-        note = HTML(f"<div style='line-height:1.4'>{PRIVACY}</div>")
+        note = HTML(f"<div style='line-height:1.4'>{translated(PRIVACY)}</div>")
         self._offer_people()
         controls, *_ = self.children
         self.children = (
@@ -180,7 +181,7 @@ class GalleryDesk(LiveWidget):
         self.own[label] = photo
         self._seen.pop(label, None)
         with self.together():
-            self.photo.options = [*self.photos, *self.own]
+            self.photo.options = offered([*self.photos, *self.own])
             self.photo.value = label
 
     def reset(self) -> None:
@@ -190,7 +191,7 @@ class GalleryDesk(LiveWidget):
         self._said = self.name.value = ""
         self._seen = {name: seen for name, seen in self._seen.items() if name in self.photos}
         with self.together():
-            self.photo.options = list(self.photos)
+            self.photo.options = offered(list(self.photos))
             self.photo.value, self.threshold.value = self._start
             self._offer_people()
 

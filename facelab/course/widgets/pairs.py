@@ -68,6 +68,11 @@ class HardPairs(LiveWidget):
         for artist in self.picture.artists:
             artist.set_in_layout(False)
 
+    def look(self) -> None:
+        """The photos may have come."""
+        self.photos = photos_if_here()
+        self.redraw()
+
     @property
     def row(self) -> int:
         """The pair that is shown: its place among the protocol's pairs."""

@@ -42,31 +42,57 @@ function button(text, title) {
 function render({ model, el }) {
   const label = model.get("label")
   const limit = model.get("limit")
+  const words = model.get("words")
+  const say = (text) => words[text] ?? text // in the course's language
   const send = (name, bytes) => model.send({ kind: "photo", name }, undefined, [bytes])
   const problem = (text) => model.send({ kind: "problem", text })
 
   el.classList.add("facelab-photo-source")
-  const choose = button(`${label}: a file …`, "Choose a photo on this computer")
+  const choose = button(`${label}: ${say("a file …")}`, say("Choose a photo on this computer"))
   const file = document.createElement("input")
   file.type = "file"
   file.accept = "image/*"
+  file.multiple = model.get("several")
   file.hidden = true
-  file.setAttribute("aria-label", `${label} from a file`)
+  file.setAttribute("aria-label", `${label} ${say("from a file")}`)
   choose.onclick = () => file.click()
-  file.onchange = async () => {
-    const [chosen] = file.files
-    if (!chosen) return
-    try {
-      send(chosen.name, await bytesOf(chosen, limit))
-    } catch {
-      problem(
-        `${chosen.name} is ${megabytes(chosen.size)}, more than the ${megabytes(limit)} that can be sent, and ` +
-          "this browser cannot open it to make it smaller: save it as a smaller JPEG.",
-      )
+  const bring = async (files) => {
+    for (const chosen of model.get("several") ? files : [...files].slice(0, 1)) {
+      try {
+        send(chosen.name, await bytesOf(chosen, limit))
+      } catch {
+        problem(
+          `${chosen.name} is ${megabytes(chosen.size)}, more than the ${megabytes(limit)} that can be sent, and ` +
+            "this browser cannot open it to make it smaller: save it as a smaller JPEG.",
+        )
+      }
     }
+  }
+  file.onchange = async () => {
+    await bring([...file.files])
     file.value = "" // so that the same file can be chosen again
   }
   el.append(choose, file)
+
+  // A photo may also be dropped here; the page must not open it in place of the notebook.
+  const hint = document.createElement("span")
+  hint.className = "facelab-drop"
+  hint.textContent = say(model.get("several") ? "or drop photos here" : "or drop a photo here")
+  el.append(hint)
+  const over = (on) => (event) => {
+    event.preventDefault()
+    event.stopPropagation()
+    el.classList.toggle("over", on)
+  }
+  el.addEventListener("dragenter", over(true))
+  el.addEventListener("dragover", over(true))
+  el.addEventListener("dragleave", over(false))
+  el.addEventListener("drop", (event) => {
+    over(false)(event)
+    const files = [...event.dataTransfer.files]
+    if (files.length) bring(files)
+    else problem("What was dropped is no file. Drop a photo from a folder of this computer.")
+  })
 
   let stream = null
   const stop = () => {
@@ -75,9 +101,9 @@ function render({ model, el }) {
   }
   if (!navigator.mediaDevices?.getUserMedia) return stop
 
-  const open = button(`${label}: camera …`, "Look into the camera of this computer")
-  const take = button("Take it", "Use what the camera sees now")
-  const close = button("Close", "Switch the camera off")
+  const open = button(`${label}: ${say("camera …")}`, say("Look into the camera of this computer"))
+  const take = button(say("Take it"), say("Use what the camera sees now"))
+  const close = button(say("Close"), say("Switch the camera off"))
   const video = document.createElement("video")
   video.muted = true
   video.playsInline = true

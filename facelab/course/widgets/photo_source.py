@@ -10,6 +10,7 @@ import traitlets
 from PIL import Image
 
 import facelab as fl
+from facelab.course.language import translated
 from facelab.errors import NoFaceError
 
 HERE = Path(__file__).parent
@@ -20,13 +21,29 @@ breaks at messages of 10 MB, and says nothing."""
 SIDE = 1600
 """Pixels. A photo with a longer side is made smaller once it is here."""
 
+WORDS = (
+    "a file …",
+    "from a file",
+    "Choose a photo on this computer",
+    "camera …",
+    "Look into the camera of this computer",
+    "Take it",
+    "Use what the camera sees now",
+    "Close",
+    "Switch the camera off",
+    "or drop photos here",
+    "or drop a photo here",
+)
+"""What the page's part says, word for word as in photo_source.js."""
+
 
 class PhotoSource(anywidget.AnyWidget):
-    """Two buttons, one for a file and, where the browser offers one, one for the camera.
+    """A place for a photo: chosen as a file, dropped, or, where the browser offers one, taken by the camera.
 
     label       the name of the place that is filled: "photo A"
     on_photo    called with the file's name (or "camera") and its bytes
     on_problem  called with one sentence where the browser could not get a photo
+    several     many files may be chosen or dropped at once; on_photo is called for each
 
     The bytes travel as a message, not as the widget's state, so they are in no saved notebook.
     """
@@ -35,9 +52,19 @@ class PhotoSource(anywidget.AnyWidget):
     _css = HERE / "photo_source.css"
     label = traitlets.Unicode().tag(sync=True)
     limit = traitlets.Int(LIMIT).tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, label: str, on_photo: Callable[[str, bytes], None], on_problem: Callable[[str], None]):
-        super().__init__(label=label)
+    several = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        label: str,
+        on_photo: Callable[[str, bytes], None],
+        on_problem: Callable[[str], None],
+        several: bool = False,
+    ):
+        words = {word: translated(word) for word in WORDS}
+        super().__init__(label=translated(label), words=words, several=several)
         self._on_photo, self._on_problem = on_photo, on_problem
         self.on_msg(self.receive)
 

@@ -7,6 +7,7 @@ import time
 import ipywidgets as widgets
 import numpy as np
 
+from facelab.course.language import translated
 from facelab.course.plots import BLACK, BLUE, RED
 from facelab.course.widgets import fan
 from facelab.course.widgets.base import LivePicture, LiveWidget, choice, slider
@@ -197,7 +198,7 @@ class Trainer(LiveWidget):
 
     def _tell(self, words: str, done: int) -> None:
         self.bar.value = done
-        self.progress.value = f"<span role='log'>{words}</span>"
+        self.progress.value = f"<span role='log'>{translated(words)}</span>"
 
     def _look_at(self, epoch: int) -> None:
         """Move the epoch slider there, or draw again where it stands."""
