@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 1 · How does a network learn a space in which distance means identity?
 #
 # Lesson 00 took it for granted: a photo goes in, 128 numbers come out, and two photos of one person come
@@ -21,7 +21,7 @@
 #
 # **Prerequisites.** Lesson 00 (distance, threshold). What a neural network and a loss are.
 #
-# **Minutes.** 75 with the exercises, 30 as a demonstration.
+# **Minutes.** 85 with the exercises; as a walk (▸), 45.
 
 # %%
 import facelab as fl
@@ -40,7 +40,7 @@ plots.use_style()
 # %%
 _ = schematics.embedding_to_distance()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · Two spaces
 #
 # **Metric learning** (거리 학습, 距離学習): the slides draw an *original feature space*, where two
@@ -60,11 +60,11 @@ print(len(data.learn), "images to learn from, of the digits", data.classes.tolis
 print(len(data.fresh), "more of these digits, kept back")
 print(len(data.unseen), "of the digits 8 and 9, never learnt from")
 
-# %%
+# %% tags=["walk"]
 some = [np.flatnonzero(data.labels == digit)[0] for digit in range(10)]
 _ = plots.show([data.images[row].reshape(8, 8) for row in some], [str(d) for d in range(10)], height=1.1)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # The pixels themselves are a space already: an image is a point with 64 coordinates. How far does
 # distance mean identity there? A fair question for *any* space: take two digits, show five images of
 # each, and let the nearest of the ten name every other image. Guessing gives 50 %.
@@ -72,11 +72,11 @@ _ = plots.show([data.images[row].reshape(8, 8) for row in some], [str(d) for d i
 # **Predict.** How often is the nearest neighbour among raw pixels right: for two of the digits 0 to 7, and
 # for 8 against 9?
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "walk"]
 pixels = lesson01.both(data.images, data)
 print(f"raw pixels   two of 0 … 7: {pixels[0]:.1%}   8 against 9: {pixels[1]:.1%}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # Not bad for a space that nobody trained. Digits of 8 × 8 pixels are centred and sized already. (With
 # faces, pixels are nearly worthless: light and pose move them more than the person does.) Keep the second
 # number in mind.
@@ -174,7 +174,7 @@ identification = losses.Softmax.forward(both_at_once, batch, labels)
 verification = losses.ContrastiveLoss()(batch, labels)
 assert torch.isclose(both_at_once(batch, labels), identification + 0.05 * verification)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 4 · Digits that nobody learnt from
 #
 # Now 8 and 9 come to the door. To be fair to every method: three starts (seeds) each.
@@ -182,14 +182,14 @@ assert torch.isclose(both_at_once(batch, labels), identification + 0.05 * verifi
 # **Predict.** Raw pixels told 8 from 9 nine times in ten. What will the trained spaces reach, which are
 # nearly perfect on 0 to 7? More, less, or as much? And which of the three most?
 
-# %%
+# %% tags=["walk"]
 runs = [lesson01.learn(method, data, seed=seed) for method in lesson01.METHODS for seed in range(3)]
 print(f"{'raw pixels':12s} two of 0 … 7: {pixels[0]:6.1%}   8 against 9: {pixels[1]:.0%}")
 for method in lesson01.METHODS:
     known, new = np.transpose([lesson01.both(r.embeddings, data) for r in runs if r.method == method])
     print(f"{method:12s} two of 0 … 7: {known.mean():6.1%}   8 against 9:", *[f"{v:.0%}" for v in new])
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # On the digits it learnt, every method is nearly perfect. On 8 against 9 all of them fall from 90 %
 # towards a coin toss, and which one falls deepest is a matter of the seed: from three seeds there is no
 # winner to be named.
@@ -197,7 +197,8 @@ for method in lesson01.METHODS:
 # So training made it worse? Careful: two things have changed at once. The pixels are 64 numbers, the
 # embeddings 2. A **control** changes one of them: the same two numbers without any training, and the same
 # training with room for sixteen.
-#
+
+# %% [markdown]
 # **Predict.** A network that has learnt *nothing* (random weights) turns each image into 2 numbers, or into
 # 16. Does it tell 8 from 9 better or worse than the trained one? And PCA, which knows no labels either?
 
@@ -214,7 +215,7 @@ fig.suptitle("A dot for each of eight seeds; dashed: the raw pixels")
 # %%
 rows.groupby(["dimensions", "space"])["share"].agg(["mean", "std"]).round(3)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Two dimensions alone could explain the fall**: PCA, which learns no labels, loses half as much there,
 # and an untrained network as much or more. In sixteen there is room, PCA is back at the pixels' level,
 # and now the claim holds: on average the trained network is 8 points (± 6) *below* the network that it
@@ -234,11 +235,12 @@ rows.groupby(["dimensions", "space"])["share"].agg(["mean", "std"]).round(3)
 # worse. In *two* dimensions training helped for 2, 3 and 4, 7, by some 10 points, and for the other two
 # it made no difference that eight seeds show: a random shadow of 64 numbers is a bad one. All on one
 # split of the images.)
-#
+
+# %% [markdown] tags=["walk"]
 # Watch how it happens. Start at epoch 0 and press the right arrow key: **what becomes of the triangles and
 # squares while the grey heaps draw together? Is there a seed in which the two stay apart?**
 
-# %%
+# %% tags=["walk"]
 watch = Epochs(data, [run for run in runs if run.method != "DeepID2"])
 watch
 
@@ -248,7 +250,7 @@ assert watch.error is None
 print(watch.epoch.value, watch.seed.value)
 watch.reset()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # A network keeps what its loss asks for, and **throws away the rest**. What tells 3 from 7 is kept, since
 # somebody asked. What tells 8 from 9 was never asked for, and in two dimensions there is no room to keep it
 # by chance. The strangers land among the classes they happen to resemble.
@@ -321,7 +323,7 @@ for name, rows in (("two of 0 … 7", data.fresh), ("8 and 9", data.unseen)):
         distance = losses.weighted_chi_squared(images[a], images[b], weights)
         print(f"{name:13s} {kind:12s} equal error rate {fl.metrics.eer(-distance.numpy(), same):.1%}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # For the digits learnt from, the weights help. For 8 and 9 they gain next to nothing, and other pairs
 # that we put aside in turn fared no better: the learnt weights made verification *worse* for 0 and 1
 # (from 14 to 18 %), 2 and 3, 4 and 7, 1 and 7, and better, by 1 to 3 points, for 3 and 5, 6 and 8. Even
@@ -340,7 +342,7 @@ for name, rows in (("two of 0 … 7", data.fresh), ("8 and 9", data.unseen)):
 lfw = fl.datasets.lfw_templates()
 print(f"{len(lfw):,} vectors of {len(lfw.counts):,} people, {len(lfw.names)} of them named")
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Ten of the named people, thirty photos each. On the left a map; on the right a *dial* with the chosen face
 # in its middle and every other face at its true distance. Point at a face for its name, click to choose it,
 # or press <kbd>Tab</kbd> and use the arrow keys. In the fold below the picture you choose other people.
@@ -355,7 +357,7 @@ print(f"{len(lfw):,} vectors of {len(lfw.counts):,} people, {len(lfw.names)} of 
 #    원 안에 있으면 같은 사람, "draw a circle, and whoever is inside is the same person". Is there a radius
 #    that is right for all?
 
-# %%
+# %% tags=["walk"]
 faces = EmbeddingMap(lfw)
 faces
 
@@ -389,7 +391,7 @@ for name, points in faces.maps.items():
     same_person = np.sum(who[away.argmin(axis=1)] == who)
     print(f"{name:14s} nearest point is the same person: {same_person} of 300")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **The gaps survive only in part, and one cannot see which**: between these two seeds ρ is 0.2, and with
 # the truth 0.1 and 0.4, where PCA, the humblest of the maps, has 0.8. (Ten other seeds: 0.03 to 0.74
 # between two maps, 0.4 on average; with the truth 0.2 to 0.5.) What survives in UMAP and t-SNE is *who
@@ -462,6 +464,12 @@ exercises.check("01.3", identify)
 #
 # **Predict.** How many of the 4,166 get the wrong name?
 
+# %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("01-wrong", "Of 4,166 photos, how many get the wrong name?", "", 1, 4166, powers=True)
+guess
+
 # %% tags=["nbval-check-output"]
 named = np.isin(lfw.identity, list(lfw.names))
 vectors, person, number = lfw.vectors[named], lfw.identity[named], lfw.number[named]
@@ -469,6 +477,9 @@ gallery = number == 1
 nearest = np.argmax(vectors[~gallery] @ vectors[gallery].T, axis=1)
 wrong = np.sum(person[gallery][nearest] != person[~gallery])
 print(f"{wrong} of {np.sum(~gallery):,} wrong, from one photo each")
+
+# %%
+guess.reveal(wrong)
 
 # %% [markdown]
 # ### Clustering = k-means
@@ -511,7 +522,7 @@ for k in (8, 10, 15):
     split = sum(parts > 1 for parts in lesson01.pieces(lesson01.k_means(ten, k), who).values())
     print(f"k = {k:2d}: {share:.0%} with the majority of their heap, {split} people split over several heaps")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With $k = 10$ it is **perfect**, without one name. With another $k$ it is wrong, and k-means does not say
 # so: it always returns $k$ heaps. Now all 158 people, whose photos are anything from 10 to 530:
 

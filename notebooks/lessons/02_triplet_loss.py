@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 2 · Triplet loss: why not simply *say* "nearer to this one than to that one"?
 #
 # A classifier learns names, and good distances come as a by-product. In 2015 FaceNet asked for the
@@ -21,7 +21,7 @@
 #
 # **Prerequisites.** Lessons 00 and 01: embedding, distance, verification, EER. A derivative of a square.
 #
-# **Minutes.** 60 with the exercises, 25 as a demonstration.
+# **Minutes.** 90 with the exercises; as a walk (▸), 45.
 
 # %%
 import facelab as fl
@@ -35,7 +35,7 @@ from facelab.training import balanced_batches, embeddings_of, fit, seeded
 plots.use_style()
 torch.set_num_threads(1)  # the matrices of this lesson are so small that one thread is fastest
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · From "induced" to "said"
 #
 # Training on names only *induces* (유도) a good embedding, say the slides; would it not be better to ask for
@@ -70,7 +70,7 @@ def squared_distance(u, v):
     return ((u - v) ** 2).sum(axis=-1)
 
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "walk"]
 alpha = 0.2  # as in the paper
 a, p, n = serena[0], serena[1], powell[0]
 d1, d2 = squared_distance(a, p), squared_distance(a, n)
@@ -90,7 +90,7 @@ two_photos = ~np.eye(len(serena), dtype=bool)
 broken = (d1 + alpha >= d2)[two_photos]
 print(f"{broken.mean():.1%} of {broken.size:,}; order itself wrong: {(d1 >= d2)[two_photos].mean():.1%}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # A network that has never heard of triplets keeps the order in 99 of 100, for sisters. Where would a
 # triplet loss still find work? Keep that question.
 
@@ -122,7 +122,7 @@ def triplet_loss(a, p, n, alpha):
 # %% tags=["check"]
 exercises.check("02.1", triplet_loss)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 3 · Take the three points into your hands
 #
 # Below, embeddings have two dimensions, so that you can see them. Drag **a**, **p** and **n** with the
@@ -140,7 +140,7 @@ exercises.check("02.1", triplet_loss)
 # 5. Tick *on the unit circle* (FaceNet's embeddings have length 1). Where must **n** be so that nothing
 #    pushes it although it is as wrong as can be?
 
-# %%
+# %% tags=["walk"]
 from facelab.course.widgets.triplet import Triplet
 
 triplet = Triplet()
@@ -230,9 +230,10 @@ print(losses.count_triplets(two_people))
 # %% tags=["nbval-check-output"]
 print(f"{len(lfw):,} photos of {len(lfw.counts):,} people: {losses.count_triplets(lfw.identity):,} triplets")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Six thousand million, although 4,069 of the people have but one photo and cannot even be an anchor.
-#
+
+# %% [markdown]
 # ### Exercise 02.4 · How many triplets?
 #
 # `photos` is a list: how many photos there are of each person. `[10, 10]` gives 1800.
@@ -261,11 +262,17 @@ people, each = 8_000_000, 25
 triplets = people * each * (each - 1) * (people - 1) * each
 print(f"{triplets:.1e} triplets, {triplets / 1e6 / 3600 / 24 / 365:,.0f} years")
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Nobody looks at all of them. The question is which ones to look at. And it is sharper than it seems:
 #
 # **Predict.** Draw triplets at random, from people with at least four photos. For the SFace network of
 # section 1, how many of them have any loss at all?
+
+# %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("02-loss", "How many triplets have a loss?", "%", 0.01, 100, powers=True)
+guess
 
 # %%
 from facelab.course.lesson02 import (
@@ -279,14 +286,18 @@ from facelab.course.lesson02 import (
 train, test = split_people(lfw, train_from=4)  # people with four photos or more; people with two or three
 drawn = random_triplets(lfw.identity[train], 20_000)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "walk"]
 for kind, share in shares(*squared_distances(lfw.vectors[train], drawn), alpha).items():
     print(f"{kind:10} {share:7.2%}")
 
-# %% [markdown]
+# %%
+guess.reveal(100 - 100 * shares(*squared_distances(lfw.vectors[train], drawn), alpha)["easy"])
+
+# %% [markdown] tags=["answer", "walk"]
 # **There are far too many triplets, and hardly any that teach.** The better the network, the more are easy:
 # of 1,000 triplets drawn, 998 would be computed for nothing. Choosing the others is called *mining*.
-#
+
+# %% [markdown]
 # ## 5 · Three ways of choosing
 #
 # All choose within a *batch* of 20 people with 4 photos each (FaceNet: about 40 photos per person, 1,800 in
@@ -345,7 +356,7 @@ def train_matrix(loss, numbers=8, seed=0):
     return run, verify(embeddings_of(matrix, unseen).numpy())
 
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # **Predict** before you run it. Which mining gives the lowest error on people never seen? Many say:
 # *hard, of course; one learns most from one's worst mistakes.* And what would a network learn from easy
 # triplets only? We can ask that too:
@@ -390,7 +401,7 @@ minings = {name: losses.TripletLoss(alpha, mining=name) for name in ("all", "sem
 results = compare({"easy only": EasyOnly(alpha), "non-zero": NonZero(alpha)} | minings)
 
 
-# %%
+# %% tags=["walk"]
 def table(results):
     for name, runs in results.items():
         eers, tars = zip(*(rates for _, rates in runs), strict=True)
@@ -400,7 +411,7 @@ def table(results):
 
 table(results)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # *Easy only* had a loss of 0 at every step, so its matrix is still the random one it began with.
 # Semi-hard is ahead of all triplets; but look at *non-zero*, which chooses nothing: over six seeds it
 # reached 10.1 %, semi-hard 9.9 % and all 10.8 %. **Most of what semi-hard seemed to win by its mining was
@@ -420,7 +431,7 @@ table(results)
 # **Move the slider from 0 to 5 slowly, and watch the third column.** Where does the orange heap go? And
 # compare: at which epoch does the middle column stop changing?
 
-# %%
+# %% tags=["walk"]
 from facelab.course.widgets.mining import MiningReplay
 
 replay = MiningReplay({name: results[name][0][0] for name in minings}, drawn, alpha)
@@ -460,7 +471,7 @@ axes.axhline(alpha, color="black", lw=1, label="α")
 axes.set(xlabel="epoch", ylabel="loss of the triplets mined", xticks=range(0, 20, 5))
 _ = axes.legend()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # The curve of *hard* falls, and looks like learning. It falls **to α and stays there**. (And never compare
 # two of these curves with each other: each averages other triplets.) Why does it not get away?
 #
@@ -483,12 +494,13 @@ class NotSquared(losses.TripletLoss):
 # %%
 table(compare({"hard, d": NotSquared(alpha, mining="hard")}))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It does not: same batches, same mining, and it is now as good as semi-hard. (0.2 means something else
 # for d than for d², so you may suspect the margin. Try `train_matrix(losses.TripletLoss(0.5,
 # mining="hard"))`, and watch its loss settle at 0.5.) The paper that made batch-hard popular reports it
 # too: with squared distances its training was more prone to collapse [2].
-#
+
+# %% [markdown]
 # **Does hard mining with squared distances always collapse, then?** Honestly, no. With 16 numbers, not 8:
 
 # %%

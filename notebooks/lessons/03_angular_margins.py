@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 3 · Angular margins: how did softmax become ArcFace?
 #
 # A classifier can name the people of its training set without one mistake. Still the field spent three
@@ -17,7 +17,7 @@
 # - say what the scale s does, and why it matters as much as the margin m.
 #
 # **Prerequisites.** Lessons 00 and 01; softmax, dot product, cosine. **Minutes.** 120 with the
-# exercises; the core (sections 1 to 6, 9 and 11) takes 70.
+# exercises; the core (sections 1 to 6, 9 and 11) takes 70, the walk (▸) 45.
 #
 # **Words.** Margin is 마진 in Korean, マージン in Japanese; the angle between two vectors is 각도, 角度; the
 # weight vector that stands for a class is its centre (클래스 중심, クラスの代表ベクトル). Symbols as in the
@@ -36,7 +36,7 @@ plots.use_style()
 # %% [markdown]
 # Where we are, in the order of publication (the survey on page 13 of the Japanese slides goes on to 2020):
 
-# %%
+# %% tags=["walk"]
 _ = schematics.timeline()
 
 # %% [markdown]
@@ -46,7 +46,7 @@ _ = schematics.timeline()
 # %%
 _ = schematics.open_and_closed()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · Eight people in the plane
 #
 # ArcFace's Figure 3 shows eight people with features of *two* dimensions. Two are far too few for faces,
@@ -59,7 +59,7 @@ people = fan.faces(8)
 print(*people.names, sep=", ")
 print("learnt from:", people.inputs.shape, "  kept back:", people.held.shape)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 2 · Softmax
 #
 # $$L = -\log \frac{e^{W_{y}^T x + b_{y}}}{\sum_j e^{W_j^T x + b_j}}
@@ -77,15 +77,16 @@ first, last = softmax.frames[0], softmax.last
 print(f"kept-back photos named right: {last.accuracy:.0%}")
 print(f"mean length of x: {first.length:.1f} → {last.length:.1f}")
 
-# %%
+# %% tags=["walk"]
 _ = fan.draw(softmax, lengths=True)
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # Each dot is a photo, each line the direction of a centre $W_j$. Nearly everybody is named right, and
 # training goes on all the same: with every answer right, the loss still falls when $x$ grows longer. (The
 # centres were set evenly around the circle before training, here and below; section 9 says why, and what
 # happens otherwise.)
-#
+
+# %% [markdown]
 # ## 3 · Modified softmax: only the angle decides
 #
 # **One change:** $\|W_j\| = 1$ and $b = 0$ (L2 normalisation of the weights).
@@ -158,16 +159,28 @@ exercises.check("03.2", psi)
 # (99.4 % is all but one of the 160 photos kept back.)
 
 # %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("03-starts", "In how many of four starts?", "", 0, 4)
+guess
+
+# %%
 eased = {"base": 100.0, "gamma": 1.0, "lambda_min": 0.0}  # the official recipe takes thousands of steps
+found = {}
 for name, options in {"at once": {"anneal": False}, "eased in": eased}.items():
     runs = [fan.train(people, "SphereFace", m=4, seed=seed, even=False, **options) for seed in range(4)]
+    found[name] = sum(run.last.accuracy > 0.99 for run in runs)
     print(f"{name:9}", *(f"{run.last.accuracy:6.1%} right" for run in runs), sep="   ")
 
-# %% [markdown]
+# %%
+guess.reveal(found["at once"])
+
+# %% [markdown] tags=["answer"]
 # At once, some starts end with two people on one ray; eased in, none does. (Of eight starts, five named all
 # photos learnt from right at once, and all eight eased in.) *When* a margin comes matters as well as how
 # large it is. Lesson 04 meets that idea again as a curriculum.
-#
+
+# %% [markdown]
 # ## 5 · CosFace: a constant in the cosine
 #
 # **Two changes.** The feature is normalised too, and a fixed scale $s$ takes the place of $\|x\|$; and the
@@ -245,17 +258,18 @@ left.set(xlabel="θ (°)", ylabel="extra angle asked for (°)", ylim=(0, 60), ti
 right.set(xlabel="θ (°)", ylabel="−dT/dθ", title="how hard the target logit pulls")
 _ = right.legend()
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Close to its centre a photo is asked for up to 49° by CosFace, for 20° at 90°. ArcFace asks for the same
 # everywhere. And it still pulls at a photo that lies exactly *on* its centre, where CosFace's curve is
 # flat: $\sin(0 + m)$ against $\sin 0$. That is the whole difference between the two.
-#
+
+# %% [markdown] tags=["walk"]
 # ### All of it, in ten lines
 #
 # Nothing else is in a margin loss. Read it, then run it: `change` is the one line in which the losses
 # differ.
 
-# %%
+# %% tags=["walk"]
 import torch
 from torch.nn import functional as F
 
@@ -299,7 +313,7 @@ def three_changes(theta):
 # %% tags=["check"]
 exercises.check("03.6", three_changes)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # And the training? A loop that you have seen before. Change `change`, run it again:
 
 
@@ -320,7 +334,7 @@ def train(change, epochs=30, s=64.0):
     return net(photos).detach()
 
 
-# %%
+# %% tags=["walk"]
 _, both = plt.subplots(1, 2, figsize=(9, 4.3), sharex=True, sharey=True)
 changes = {"no margin": torch.cos, "ArcFace, m = 0.5": lambda theta: torch.cos(theta + 0.5)}
 for axes, (name, change) in zip(both, changes.items(), strict=True):
@@ -351,7 +365,7 @@ from facelab.course.widgets.margins import MarginExplorer
 explorer = MarginExplorer()
 explorer
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # SphereFace's band vanishes at θ₁ = 0: four times nothing is nothing, so centres that lie close together
 # get a narrow margin, and *no number of classes is infeasible*. CosFace's band is widest near a centre
 # and narrows away from it.
@@ -359,7 +373,8 @@ explorer
 # One thing stands in code and not in the paper. At $\theta = 180° - m$ the cosine turns round and rises.
 # Two repairs are in use: to *continue* there as $\cos\theta - m \sin m$; or an *easy margin*, which is
 # none at all beyond 90°.
-#
+
+# %% [markdown]
 # **Predict.** A logit should never rise with the angle. Which of the three curves keeps to that?
 
 # %%
@@ -372,14 +387,15 @@ for (name, options), dashes in zip(repairs.items(), plots.DASHES, strict=False):
 axes.set(xlabel="θ (°)", ylabel="T(θ)", xticks=range(0, 181, 45))
 _ = axes.legend()
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Only the first. (At $180° - m = 151°$ it *drops* by 0.12: there $\cos(\theta + m) = -1$ meets
 # $\cos\theta - m \sin m = -1.12$. The two pieces do not join, and since the step leads down, nothing is
 # lost by it.) Unrepaired, a sample on the far side is rewarded for going further astray, if only a
 # little. The easy margin jumps up by $\sin m = 0.48$ at 90°: a sample just beyond has a higher logit than
 # one just before. (The official code of MV-Softmax and MagFace, lesson 04, has it switched on.) `ArcFace`
 # here continues.
-#
+
+# %% [markdown]
 # ### Exercise 03.4 · How many people fit on a circle?
 #
 # Evenly spaced centres are $2\pi/C$ apart. Even a sample exactly on its own centre must beat its neighbour,
@@ -446,7 +462,7 @@ left, right = trainer.runs
 assert trainer.error is None
 print(f"spread inside a class: {left.title} {left.last.spread:.1f}°, {right.title} {right.last.spread:.1f}°")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # No difference worth speaking of! (Over five seeds: softmax 1.3° ± 0.1°, ArcFace 1.1° ± 0.2°.) Is ArcFace
 # a fairy tale, then? Before you say so: *two* things differ between these losses, the margin and the
 # normalisation. One change at a time, then. Set the left side to **CosFace with m = 0 and s = 64**, which
@@ -460,7 +476,7 @@ assert trainer.error is None
 left, right = trainer.runs
 assert left.last.spread > 1.5 * right.last.spread
 _ = fan.draw(left, right)
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # *There* is the margin. (On the circle only directions are drawn; dots are lined up inwards so that they do
 # not hide each other.) More to try, each a prediction first:
 #
@@ -476,7 +492,7 @@ _ = fan.draw(left, right)
 #
 # **Predict.** Which of the two will a larger margin change more?
 
-# %%
+# %% tags=["walk"]
 print("ArcFace, s = 64     spread: learnt from   kept back   between closest centres")
 by_margin = {}
 for m in (0.0, 0.3, 0.5, 0.7):
@@ -484,7 +500,7 @@ for m in (0.0, 0.3, 0.5, 0.7):
     print(f"m = {m:.1f} {end.spread:23.1f}° {end.held_spread:12.1f}° {end.between:14.0f}°")
 assert by_margin[0.0].spread > by_margin[0.3].spread > by_margin[0.5].spread > by_margin[0.7].spread
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # One seed is an anecdote. Over five, mean ± standard deviation:
 #
 # | m | spread, learnt from | spread, kept back | between closest centres |
@@ -498,7 +514,8 @@ assert by_margin[0.0].spread > by_margin[0.3].spread > by_margin[0.5].spread > b
 # The margin works mostly **inside** the class: at 0.7 the rays are seven times narrower than at 0. It also
 # keeps the centres where they began, 45° apart, from which they stray without it. And note the second
 # column: on photos that were not learnt from a good part of the gain is left, not all of it.
-#
+
+# %% [markdown]
 # **Where a margin does not help.** All that was with centres that began evenly around the circle. Begin
 # anywhere:
 
@@ -536,12 +553,13 @@ from facelab.course.widgets.margins import softmax as softmax_of
 for s in (1, 2, 5, 10, 64):
     print(f"s = {s:2}:", *(f"{share:.3f}" for share in softmax_of(s * np.array(SLIDE_COSINES))))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With s = 1 a perfect answer looks like a guess, and the loss cannot fall. With s = 64 a sample that is
 # barely ahead looks perfect, and the loss stops pulling. What pulls is
 #
 # $$\frac{\partial L}{\partial \theta_y} = (1 - p)\; s\, \sin(\theta_y + m) \quad \text{(ArcFace)}$$
-#
+
+# %% [markdown]
 # **Predict.** With s = 64, m = 0 and 1,000 others at 90°, up to what angle does a photo feel nothing? Set
 # m to 0, and find it in the right-hand picture. Then lower s until the pull at 10° is felt. Then leave s
 # alone and raise m instead.
@@ -557,14 +575,15 @@ for s, m in ((64, 0.0), (16, 0.0), (64, 0.5), (16, 0.5)):
     print(f"s = {s}, m = {m}: pull at 30° {gradients.pull[30]:.3g}, at 60° {gradients.pull[60]:.3g}")
 assert gradients.error is None
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Both knobs move the same cliff: the margin moves it to smaller angles, a small scale makes a slope of it.
 # The dashed curve is ArcFace as it is mostly used: the common implementation takes θ out of the graph, so
 # that the pull is $(1-p)\,s\,\sin\theta_y$, weaker at small angles. In our plane that makes little
 # difference (spread 1.3° ± 0.2° against 1.1° ± 0.2°, five seeds).
 #
 # And in training? No margin at all, only the scale is changed:
-#
+
+# %% [markdown]
 # **Predict.** The table of section 9 began at 3.5° for m = 0 and s = 64. Which scale gives what m = 0.5
 # gave?
 
@@ -575,7 +594,7 @@ for s in (4, 8, 16):
     print(f"m = 0, s = {s:2}: spread {end.spread:.1f}°, kept back {end.held_spread:.1f}°")
 assert by_scale[4].spread < by_scale[64].spread
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Measured over five seeds, spread of the photos learnt from:
 #
 # | | s = 4 | 8 | 16 | 32 | 64 | 128 |
@@ -584,7 +603,8 @@ assert by_scale[4].spread < by_scale[64].spread
 # | ArcFace, m = 0.5 | 0.7° | 0.8° | 0.9° | 1.1° | 1.1° | 1.2° |
 #
 # Lowering s from 64 to 8 does two thirds of what half a radian of margin does.
-#
+
+# %% [markdown]
 # Then why not s = 1? The largest probability that a photo *can* get, on its own centre and with all
 # others at their farthest, is $p_{max} = e^s / (e^s + (C - 1)\, e^{-s/(C-1)})$:
 
@@ -628,7 +648,7 @@ def least_scale(p, C):
 # %% tags=["check"]
 exercises.check("03.5", least_scale)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 11 · And people never seen?
 #
 # All fans so far were of people who were learnt from. Lesson 01's rule says that this tells nothing. So
@@ -638,7 +658,7 @@ exercises.check("03.5", least_scale)
 # **Predict.** Order them: triplets (semi-hard), softmax, normalised softmax (m = 0), CosFace, ArcFace. And
 # what changes if training lasts longer, or if the matrix may keep 64 numbers instead of 8?
 
-# %%
+# %% tags=["walk"]
 import pandas as pd
 import seaborn as sns
 from facelab.course import unseen
@@ -647,7 +667,7 @@ table = pd.DataFrame(unseen.stored())  # python -m benchmarks.unseen: seeds that
 table["EER, %"] = 100 * table["EER"]
 settings = table["setting"].unique()
 
-# %%
+# %% tags=["walk"]
 task = unseen.task(fl.datasets.lfw_templates())
 raw, pca = task.eer(task.unseen), {numbers: unseen.pca(task, numbers) for numbers in (8, 64)}
 _, four = plt.subplots(2, 2, figsize=(13, 8), sharey=True)

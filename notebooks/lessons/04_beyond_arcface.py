@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 4 · Beyond ArcFace: what did nine papers repair, and can you see it?
 #
 # ArcFace treats every class, every photo and every wrong answer alike. Real data are not alike: some people
@@ -21,8 +21,8 @@
 #
 # **Prerequisites.** Lesson 03: $\cos\theta$, margin $m$, scale $s$, ArcFace.
 #
-# **Minutes.** About 75 for the core, sections 1 to 5, with its exercises; 60 more for the optional ones, 6
-# to 9. 35 as a demonstration of the core.
+# **Minutes.** 150 with the exercises: 90 for the core, sections 1 to 5, and 60 for the optional ones, 6 to 9.
+# As a walk (▸), 45.
 
 # %%
 import matplotlib.pyplot as plt
@@ -63,13 +63,13 @@ hooks = ("target_logit", "sample_margin", "other_logits", "cosine", "penalty", "
 for name, head in list(losses.HEADS.items())[6:]:
     print(f"{name:17}", ", ".join(hook for hook in hooks if hook in vars(head)) or "(x itself)")
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Below, one loss beside ArcFace (dashed). Left: the sample's own logit. Middle: a rival's. Right: how hard
 # the sample is pulled to its centre, $(1-P)\cdot(-dT/d\theta_y)$, when one rival stands at $\theta_j$ and
 # everybody else at 90°. All have $s=64$, but for AdaCos. Go through the list of losses once. **Which of the
 # three pictures does each one change?** (One changes none.)
 
-# %%
+# %% tags=["walk"]
 beside = Beyond("MV-Softmax")
 beside
 
@@ -98,7 +98,7 @@ beside.reset()
 #
 # The papers trained on millions of photos. What does not show here may still be true there.
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 2 · MV-Softmax and CurricularFace: when should a hard negative count?
 #
 # Up to here the wrong classes were bystanders. A negative is **hard** when it is nearer than the target
@@ -111,7 +111,7 @@ beside.reset()
 # count *more* than in ArcFace? Then MV-Softmax with $t = 2$: what does the middle picture do at the edge of
 # the grey zone?
 
-# %%
+# %% tags=["walk"]
 curriculum_widget = Beyond("CurricularFace")
 curriculum_widget
 
@@ -142,6 +142,12 @@ for name, title in (("learnt", "learnt"), ("held", "unseen"), ("hard", "with a h
 # negatives are left by the time $t$ is large?
 
 # %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("04-hard", "How many samples have a hard negative in the end?")
+guess
+
+# %%
 course = lesson04.over_seeds(lesson04.curriculum)
 _, panels = plt.subplots(1, 3, figsize=(12, 3.6))
 titles = ("t", "share with a hard negative", "their weight t + cos θ")
@@ -151,7 +157,10 @@ for axes, name, title in zip(panels, ("t", "hard", "weight"), titles, strict=Tru
 panels[2].axhline(1, color=plots.BLACK, ls=":")
 _ = lesson04.dots(course, title="share right, unseen digits")
 
-# %% [markdown]
+# %%
+guess.reveal(100 * np.mean(course["hard"][:, -1]))
+
+# %% [markdown] tags=["answer"]
 # **Seen.** Both halves of the mechanism: $t$ rises to 0.7, the weight from 0.2 to 1.1, passing 1 in epoch
 # 12. And the irony: by then 2 of 100 samples have a hard negative, so the second half of the curriculum
 # teaches an empty class. Accuracy: no difference from ArcFace (97.3 and 97.5 %). With 80,000 identities
@@ -245,7 +254,7 @@ _ = lesson04.dots(digits, title="shares, digits")
 # and 93.7 %, in one seed of three it is worse. What one reliably gets is a *list of suspicious labels*,
 # and that is worth a lot.
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 4 · MagFace: can the length of a vector say how good the photo was?
 #
 # Every loss so far threw $\lVert x\rVert$ away. MagFace uses it:
@@ -257,7 +266,7 @@ _ = lesson04.dots(digits, title="shares, digits")
 # blurred one cannot, and stays short. Move the length: at which $\theta_y$ does the margin hardly cost
 # any pull?
 
-# %%
+# %% tags=["walk"]
 Beyond("MagFace", theta=40)
 
 # %% [markdown]
@@ -319,7 +328,7 @@ lengths = [f"ρ {name}" for name in heads]
 _ = lesson04.dots(blurred, lengths, "blur")
 _ = lesson04.dots(noisy_digits, lengths, "noise")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Seen.** MagFace's length tells blur and noise better than ArcFace's, for both and in every seed:
 # shown. But look at the other control: *plain softmax*, the oldest loss of all, is close behind on blur
 # and ahead on noise. It may use the length as it likes, and a sure answer is a long one. ArcFace took
@@ -330,7 +339,7 @@ _ = lesson04.dots(noisy_digits, lengths, "noise")
 halves = [f"{part}, {name}" for name in heads for part in ("all", "long half")]
 _ = lesson04.dots(noisy_digits, halves, "noise: share right")
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Accuracy on *all* images is the same. The gain is that one knows which answers to trust. And watch the
 # right end of the noise curve: with ArcFace and AdaFace, and a little with MagFace, the *worst* images,
 # nearly pure noise, get longer again.
@@ -342,7 +351,7 @@ _ = lesson04.dots(noisy_digits, halves, "noise: share right")
 # standard deviation 1 over the batch. Same digits, same losses, same seeds, and that one line.
 # **Predict:** whose order changes most?
 
-# %%
+# %% tags=["walk"]
 norms = {
     "blur": lesson04.over_seeds(lesson04.quality, kind="blur", neck=True),
     "noise": lesson04.over_seeds(lesson04.quality, kind="noise", neck=True),
@@ -355,7 +364,7 @@ for axes, (kind, with_neck), without in zip(panels, norms.items(), (blurred, noi
     axes.set(title=kind, xlabel="ρ of length and damage (−1: perfect)", yticks=range(4), yticklabels=heads)
 _ = panels[0].legend(panels[0].lines[:2], ["linear layer last", "batch norm last"])
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # **Seen.** On noise ArcFace goes from −0.15 to −0.59 and AdaFace from −0.06 to −0.56: now their lengths
 # *do* tell quality, in every seed. Plain softmax goes the other way, from −0.70 to −0.30: the control
 # that beat two papers lost its lead to a layer. MagFace asks for an order and gets one with either
@@ -366,7 +375,7 @@ _ = panels[0].legend(panels[0].lines[:2], ["linear layer last", "batch norm last
 # So a length belongs to a loss *and* a network. The slides' own warning stays (p. 40): for bad images of a
 # kind never trained on, even MagFace's length was only middling.
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 5 · AdaFace: is a hard sample worth learning if nobody could recognise it?
 #
 # MV-Softmax and CurricularFace stress what is hard. But a face of 8 pixels is hard because nothing is
@@ -384,7 +393,7 @@ _ = panels[0].legend(panels[0].lines[:2], ["linear layer last", "batch norm last
 # Move the slider from −4 to +4 and watch the right-hand picture: at which end are samples *far* from their
 # centre pulled harder than in ArcFace?
 
-# %%
+# %% tags=["walk"]
 quality_widget = Beyond("AdaFace", theta=120)
 quality_widget
 
@@ -415,12 +424,12 @@ def adaface_target(theta, z, m):
 # %% tags=["check"]
 exercises.check("04.3", adaface_target)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Slide 45's *gradient scaling term*, $(1-P)\cdot dT/d\cos\theta$: how strongly a sample counts, over
 # angle and length (one rival at 65°). **Predict** where it is largest for short features, and where for
 # long ones.
 
-# %%
+# %% tags=["walk"]
 from facelab.course.widgets import beyond
 
 deviations = np.linspace(-4, 4, 81)
@@ -459,7 +468,7 @@ for kind in ("blur", "noise"):
     lesson04.dots(plain[kind], title=f"{kind}, linear layer last")
     lesson04.dots(necked[kind], title=f"{kind}, batch norm last")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Seen.** Two opposite verdicts on the same loss. With the linear layer the spoilt digits get the
 # *longer* features, from 1.6 times as long (blur) to 3.9 times (noise), so AdaFace takes what nobody can
 # recognise for the good ones (ẑ = +0.35 against −0.22). With a batch norm behind it the spoilt ones end
@@ -509,7 +518,7 @@ _ = axes.set(ylabel="learnt margin", title="One line a seed")
 _ = lesson04.dots(margins, title="faces")
 _ = lesson04.dots(lesson04.over_seeds(lesson04.class_margins, data="digits"), title="digits")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Seen.** The margins: yes, in every seed (0.52 for four photos down to 0.36 for 32; rank correlation
 # about −0.9). That it *helps* rare classes: not on these faces, where both losses are right every time:
 # such vectors leave nothing to improve. On digits the classes with 4 and 8 samples gain about 3 points
@@ -566,7 +575,7 @@ _ = right.set(xlabel="step", title="median angle to the centre, degrees")
 # %%
 _ = lesson04.dots(scales, title="share right, unseen digits")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Seen.** The scale falls from above 3 to about 2 while the median angle falls from 90° to 10°: yes,
 # each time. "As good as the best by hand": yes. But $s=1$ is as good here (all within a point), and only
 # $s=64$ loses half a point to two. So the honest sentence is: AdaCos spares you the bad choice; on this

@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 06 · Verify by hand, and with DeepFace
 #
 # Two libraries, the same two networks, the same two photos, and two different answers. **Which one do you
@@ -22,7 +22,7 @@
 #
 # **Prerequisites.** Lessons 00 and 05: embedding, threshold, FMR and FNMR; box, landmarks, alignment.
 #
-# **Minutes.** 50, with the exercises 75.
+# **Minutes.** 80 with the exercises; as a walk (▸), 45.
 #
 # **Words.** Lesson 00's table has them in Korean and Japanese.
 
@@ -34,7 +34,7 @@ from facelab.course import exercises, peers, plots, portraits
 
 plots.use_style()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · By hand
 #
 # Detect, align, embed, measure, compare. Five steps, five cells.
@@ -44,7 +44,7 @@ collins, hopper = portraits.collins(), portraits.hopper()
 face1, face2 = fl.detect(collins)[0], fl.detect(hopper)[0]
 _ = plots.show([collins, hopper], ["1 · detect", "1 · detect"], faces=[[face1], [face2]], height=3.8)
 
-# %%
+# %% tags=["walk"]
 crop1, crop2 = fl.align(collins, face1), fl.align(hopper, face2)
 _ = plots.show([crop1, crop2], ["2 · align", "2 · align"], height=2.6)
 
@@ -57,11 +57,11 @@ print("3 · embed:", F1.shape, "and", F2.shape)
 #
 # $$distance = 1 - \frac{F_1 \cdot F_2}{|F_1|\,|F_2|}$$
 
-# %%
+# %% tags=["walk"]
 distance = 1 - F1 @ F2 / (np.linalg.norm(F1) * np.linalg.norm(F2))
 print(f"4 · measure: {distance:.4f}")
 
-# %%
+# %% tags=["walk"]
 threshold = fl.calibration.threshold_for("yunet+aligned+sface")
 print(f"5 · compare: {distance:.4f} ≤ {threshold}?  {distance <= threshold}")
 
@@ -69,7 +69,7 @@ print(f"5 · compare: {distance:.4f} ≤ {threshold}?  {distance <= threshold}")
 # `fl.verify` is these five lines, and one more thing: it says what its threshold is worth. Section 6 is
 # about that.
 
-# %%
+# %% tags=["walk"]
 r = fl.verify(collins, hopper)
 assert abs(r.distance - distance) < 1e-4
 print(r)
@@ -120,7 +120,7 @@ pairs = {name: (women[name.split(",")[0]], new) for name, new in changed.items()
 pairs["Collins and Hopper"] = (collins, hopper)
 ours = {name: fl.verify(a, b) for name, (a, b) in pairs.items()}
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 3 · `DeepFace.verify()`, for real
 #
 # DeepFace (S. I. Serengil and A. Ozpinar) wraps a dozen published networks behind one call and is what many
@@ -128,7 +128,7 @@ ours = {name: fl.verify(a, b) for name, (a, b) in pairs.items()}
 # so that it needs no network, and imports it. Then it is called as everybody calls it. It expects photos
 # with the colours in the order blue, green, red.
 
-# %%
+# %% tags=["walk"]
 DeepFace = peers.load_deepface()
 bgr1, bgr2 = (np.ascontiguousarray(photo[..., ::-1]) for photo in (collins, hopper))
 answer = DeepFace.verify(bgr1, bgr2, model_name="SFace", detector_backend="yunet")
@@ -137,7 +137,7 @@ answer = DeepFace.verify(bgr1, bgr2, model_name="SFace", detector_backend="yunet
 for key in ("verified", "distance", "threshold", "model", "detector_backend"):
     print(f"{key:17} {answer[key]}")
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # **Predict.** On the fifteen pairs, with the same weights: will DeepFace's distances be the same as ours? A
 # little different? Larger, or smaller?
 
@@ -152,13 +152,13 @@ def ask_deepface(a, b):
 
 theirs = {name: ask_deepface(a, b) for name, (a, b) in pairs.items()}
 
-# %%
+# %% tags=["walk"]
 print(f"{'':33} facelab   DeepFace")
 for name in pairs:
     found = getattr(theirs[name], "distance", None)
     print(f"{name:33} {ours[name].distance:7.3f}   " + ("no face" if found is None else f"{found:7.3f}"))
 
-# %%
+# %% tags=["walk"]
 answered = [name for name in pairs if hasattr(theirs[name], "distance")]
 _, axes = plt.subplots(figsize=(9, 5.6))
 for y, name in enumerate(answered):
@@ -169,11 +169,12 @@ axes.set(yticks=range(len(answered)), yticklabels=answered, xlabel="cosine dista
 axes.invert_yaxis()
 _ = axes.legend(loc="lower center")
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # The same networks, and distances up to ten times as large. Mostly DeepFace's are the larger ones; but not
 # always, look at Collins, blurred. And one photo, of 128 × 128 pixels with a face 28 pixels high, it refuses
 # altogether: it asks YuNet for a score of 0.9.
-#
+
+# %% [markdown]
 # And the time? From two arrays in memory to an answer, warm, on the machine that ran this cell:
 
 # %%
@@ -212,10 +213,11 @@ D1, D2 = (np.array(DeepFace.represent(bgr, **photo)[0]["embedding"]) for bgr in 
 print(f"our formula, its vectors  {1 - D1 @ D2 / (np.linalg.norm(D1) * np.linalg.norm(D2)):.6f}")
 print(f"DeepFace.verify           {answer['distance']:.6f}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Innocent. (Its vectors have lengths of their own, which the formula divides out: $|F_1|$ and $|F_2|$ are
 # there for a reason.)
-#
+
+# %% [markdown]
 # ### The network
 #
 # DeepFace runs SFace with onnxruntime; facelab rebuilt it in torch. Give *our* network *its* crop, made by
@@ -294,7 +296,7 @@ def into_the_crop(point, box):
 # %% tags=["check"]
 exercises.check("06.2", into_the_crop)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ### The walk
 #
 # From DeepFace's crop to ours, one change at a time:
@@ -319,7 +321,7 @@ walk = peers.steps(*pairs[tilted], answer=theirs[tilted])
 for number, step in enumerate(walk):
     print(f"{number}  {step.distance:.3f}  {step.name}")
 
-# %%
+# %% tags=["walk"]
 crops = [step.crops[side] for side in (0, 1) for step in walk[1:]]
 titles = [f"{n} · {step.distance:.2f}" for n, step in enumerate(walk) if n]
 _ = plots.show(crops, titles, columns=5, height=2)
@@ -327,7 +329,8 @@ _ = plots.show(crops, titles, columns=5, height=2)
 # %% [markdown]
 # Above the photo, below the tilted one; the title is the distance between the two. Compare where the eyes
 # are within each column.
-#
+
+# %% [markdown]
 # Something is odd: in columns 4 and 5 the head should be upright, and still leans. Ask both detectors how far
 # the eyes lean in the photo that we tilted by 20°:
 
@@ -340,14 +343,14 @@ for detector in ("yunet", "mtcnn"):
     vectors = fl.embed([fl.align(photo, face) for photo, face in zip(pairs[tilted], found, strict=True)])
     print(f"{detector}: eyes lean by {angle:3.0f}°, distance {fl.cosine_distance(*vectors):.3f}")
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # YuNet hardly noticed. Its points lag behind the tilt, and an alignment is as good as its landmarks: with
 # MTCNN's, next to nothing is left of the distance. (YuNet's crop still beats the box: five points also fix
 # the scale.)
 #
 # One pair again. More of them:
 
-# %%
+# %% tags=["walk"]
 walks = {name: peers.steps(*pairs[name], answer=theirs[name]) for name in answered}
 _, axes = plt.subplots(figsize=(9, 4.8))
 for name, mark in zip(
@@ -469,13 +472,22 @@ for model in ("ArcFace", "VGG-Face", "SFace", "Facenet", "Facenet512", "DeepID")
 # **Predict.** Our vectors with the slides' 0.68: how many pairs of different people get through, of 100,000?
 
 # %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("06-slides", "Of 100,000 pairs, how many get through?", "", 1, 100_000, powers=True)
+guess
+
+# %%
 from facelab.calibration import fmr_at, fnmr_at
 
 for t in (0.4, 0.593, threshold, 0.68):
     print(f"≤ {t:.3f}  FMR  {fmr_at('yunet+aligned+sface', t)}")
     print(f"         FNMR {fnmr_at('yunet+aligned+sface', t)}")
 
-# %% [markdown]
+# %%
+guess.reveal(100_000 * fmr_at("yunet+aligned+sface", 0.68).value)
+
+# %% [markdown] tags=["answer"]
 # `fl.verify` prints the first of the two lines with every answer: that is `r.fmr`. And it is honest about
 # what it does not know. Change anything in front of the network, and the rate is gone:
 

@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 07 · Who could unlock whose phone?
 #
 # The Korean slides end with an experiment and a wish. The people are Kang Hyung-wook, Park Wan-kyu and Simu
@@ -27,7 +27,7 @@
 # **Prerequisites.** Lessons 00 and 06: distance, threshold, FMR and FNMR.
 #
 # **Minutes.** 90 with the exercises, in two halves: sections 1 to 6 (45: one person, one phone) and 7 to 9
-# (45: all against all). The halves stand alone; as a demonstration the first takes 25.
+# (45: all against all). The halves stand alone. As a walk (▸), 45.
 
 # %%
 from dataclasses import replace
@@ -43,7 +43,7 @@ from scipy.cluster.hierarchy import linkage
 
 plots.use_style()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · One vector for a person
 #
 # A phone does not keep one photo of you. It takes several and makes one **template** of them, and the
@@ -55,12 +55,21 @@ plots.use_style()
 # of the 52, before it is stretched to length 1? (It would be 1 if all photos gave one vector, and about
 # 0.14 if they pointed anywhere.)
 
-# %% tags=["nbval-check-output"]
+# %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("07-length", "How long is the mean of 52 photos?", "", 0, 1)
+guess
+
+# %% tags=["nbval-check-output", "walk"]
 lfw = fl.datasets.lfw_templates()
 F = lfw.of("Serena_Williams")
 mean = F.mean(axis=0)
 R = np.linalg.norm(mean)
 print(f"{len(F)} photos, mean of length R = {R:.2f}")
+
+# %%
+guess.reveal(R)
 
 # %% [markdown]
 # What does the stretching do? The cosine of a photo $v$ with the template is the *mean of its cosines* with
@@ -84,7 +93,7 @@ assert np.isclose(M @ v, np.mean(F @ v) / R)
 study = lesson07.of_templates(lfw)
 print(study)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 2 · The slides' histogram
 #
 # Her mean, and the distance from it to all 13,233 photos of LFW. **Predict:** do the two heaps touch?
@@ -94,7 +103,7 @@ serena = study.place("Serena_Williams")
 slides, others = study.genuine(serena, leave_one_out=False), study.impostor(serena)
 single = fl.calibration.threshold_for("yunet+aligned+sface", fmr=1e-3)  # lesson 06's, for single photos
 
-# %%
+# %% tags=["walk"]
 heaps = pd.DataFrame({"distance": np.r_[slides, others], "photo of": ["her"] * 52 + ["others"] * len(others)})
 axes = plt.subplots(figsize=(9.5, 4.2))[1]
 options = {"stat": "density", "common_norm": False, "bins": 60, "kde": True, "alpha": 0.35}
@@ -104,10 +113,11 @@ axes.axvline(single, color="black", linestyle="--")
 axes.text(single + 0.01, axes.get_ylim()[1] * 0.9, f"threshold {single}")
 axes.set(xlabel="cosine distance from Serena Williams's mean", title="Bars, their smooth density, and a rug")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # A clear gap, or so it seems. There are two things that this picture hides. One is on the left, in *her*
 # photos, and one on the right. The left one first.
-#
+
+# %% [markdown] tags=["walk"]
 # ## 3 · A photo that votes for itself
 #
 # All 52 photos went into the mean, and then each was compared with it. A real phone never does that: the
@@ -126,7 +136,7 @@ def few(n):
     return replace(study, **columns)
 
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "walk"]
 subjects = range(len(study.names))
 for n in (2, 3, 5, 10):
     some = few(n)
@@ -134,13 +144,14 @@ for n in (2, 3, 5, 10):
     outside = np.concatenate([some.genuine(k) for k in subjects])
     print(f"{n:2} photos each: with itself {inside.mean():.2f}, left out {outside.mean():.2f}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # With two photos the slides' way makes people look **four times nearer** to themselves than they are. And
 # it has the wrong *trend*: the more photos, the worse it looks, while in truth more photos bring you
 # nearer. The cause is in the sum: the photo's cosine with itself is 1, and that 1 has weight $1/n$.
 #
 # (It is not only histograms. Whoever tests on what was trained on makes this mistake on a larger scale.)
-#
+
+# %% [markdown]
 # ### Exercise 07.1 · Leave one out
 #
 # `F` (n, D) holds one person's vectors, of length 1. Return the (n,) distances of each from the mean of the
@@ -187,11 +198,12 @@ for n in (1, 2, 3, 5, 9):
     threshold, missed = locked_out(n)
     print(f"{n} enrolled: threshold {threshold:.3f}, {missed:2} of 2,902 locked out")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The second photo alone halves the errors. What differs from photo to photo (light, pose, a blink) points
 # in another direction each time and averages out; what stays is the person. **A few more photos are the
 # cheapest improvement there is.** (The last few errors will not go away. We meet them in a moment.)
-#
+
+# %% [markdown]
 # And the threshold went *down*. That is the $1/R$ of section 1: the strangers come nearer as well. So the
 # threshold of lesson 06, calibrated on single photos, is worth something else at a phone:
 
@@ -289,7 +301,7 @@ for k in far:
 # plots.show([fl.read_image(path) for path in pair])
 # ```
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 6 · Three people, one threshold
 #
 # The right side of the picture is the second thing that the histogram of section 2 hid: 13,000 strangers
@@ -307,9 +319,25 @@ for k in far:
 # 5. Choose Michael Schumacher and Rubens Barrichello, and find the wrong label in the histogram.
 # 6. Untick the box: which of the three heaps moves most, and why that one?
 
-# %%
+# %% tags=["walk"]
 three = Celebrities(study, ("Serena_Williams", "Venus_Williams", "Jennifer_Capriati"), threshold)
 three
+
+# %% [markdown]
+# Who are they, those at the wrong end of a heap? Where LFW's photos are (the button brings them), you see
+# under each histogram's name the three own photos that lie farthest out, and the three strangers who come
+# nearest. Would *you* have known them?
+
+# %%
+from facelab.course.widgets.faces import FaceStrip, farthest_and_nearest
+
+faces = FaceStrip(farthest_and_nearest(study, lfw, three.chosen), follow=three)
+faces
+
+# %%
+from facelab.course.widgets.fetch import FetchPhotos
+
+FetchPhotos(then=faces.look)
 
 # %%
 three.threshold.value = 0.405  # question 1
@@ -331,7 +359,7 @@ print(three.words())
 # %%
 three.reset()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # At the threshold that keeps 999 of 1,000 strangers out, one brother opens the other's phone with nearly
 # every photo. Siblings are not strangers, and **no average over strangers says anything about them.**
 # (Apple says the same of Face ID, in the sentence after the famous one: the probability is different for
@@ -380,7 +408,7 @@ order = np.argsort(-cosines[i, j])
 for pair in order[:6]:
     print(f"{cosines[i, j][pair]:.2f}  {names[i[pair]]} and {names[j[pair]]}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Sisters first, brothers second. And then people who are not related at all, hardly farther apart. The
 # twelve of them as a heat map:
 
@@ -426,11 +454,12 @@ with plt.rc_context({"figure.constrained_layout.use": False}):
         grid = sns.clustermap(U @ U.T, figsize=(5.4, 5.4), dendrogram_ratio=0.14, cbar_pos=None, **options)
         grid.figure.suptitle(title, y=1.03)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Surprise: hardly any structure.** One can hardly tell the two tables apart. A good network
 # spreads people over its space almost as evenly as chance would; that is what its training rewards. What it
 # leaves is a *tail* of a few pairs, and that is where false matches live.
-#
+
+# %% [markdown]
 # Who is in it? That is the network's view: a distance says nothing about how alike two people look to
 # you. But these are public figures, and what is on record about the six pairs is hard to overlook: each
 # is two women or two men, and each shares a profession. Does the network see groups? LFW has no labels
@@ -526,11 +555,11 @@ last = np.flatnonzero(inside <= 1e-3)[-1]
 at = (distance[near[last]] + distance[near[last + 1]]) / 2
 assert np.isclose(at, study.threshold_at(1e-3, jeb))
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # **Predict.** The average over the phones is 1 in 1,000. What is it at the best and at the worst of the
 # 158?
 
-# %%
+# %% tags=["walk"]
 rates, low, high = 1000 * np.array([(phone.value, phone.low, phone.high) for phone in phones]).T
 order = np.argsort(rates)
 _, axes = plt.subplots(figsize=(9, 4))
@@ -543,7 +572,7 @@ _ = axes.set(xlabel="158 phones, best to worst", ylabel="open for, of 1,000 stra
 for k in (order[0], order[79], order[-1]):
     print(f"{names[k]:24} {of_1000(phones[k])}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # **Nobody has the average phone.** One seems to let in a stranger in 300, another fewer than we can count,
 # and each interval is wide: 1 in 1,000 of 5,748 strangers are six people, and six is a number that chance
 # likes to play with. So is any of it *real*? Halve the strangers: are the phones that are bad with one half
@@ -584,7 +613,7 @@ for name, values in table.items():
     low, high = np.quantile(values, [0.025, 0.975])
     print(f"{name:20} {values.mean():.1f} of 1,000, from half to half {low:.1f} to {high:.1f}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **The winner's curse**: whoever is chosen for an extreme number looks less extreme the next time. Of the
 # excess of the worst phone over the average about half was luck (58 % here; with other strangers it might
 # be 40 to 90). A maximum, a best threshold, a favourite loss: what was chosen on data must be judged on
@@ -594,7 +623,8 @@ for name, values in table.items():
 # told apart easily, *goats* are locked out, *lambs* have phones that open for many, *wolves* open many
 # phones. One warning: that is a fact about an owner **in this network's space**. Another network may have
 # other lambs.
-#
+
+# %% [markdown]
 # ### One's lock, another's open door
 #
 # Then why not a threshold for each phone, so that all let in 1 in 1,000?
@@ -622,10 +652,11 @@ any_phone = (distances[:, strange] <= threshold).any(axis=0)
 chance = np.bincount(study.person[strange], any_phone)[158:] / study.counts[158:]
 print(f"{chance.mean():.0%} of strangers; 1 − 0.999¹⁵⁸ = {1 - 0.999**158:.0%}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # That is no longer verification. One face against many: **identification**, and its error grows with the
 # size of the bag. Lesson 09 is about that.
-#
+
+# %% [markdown]
 # ### What may be claimed?
 #
 # Apple says of Face ID: a random person opens your phone with a probability below 1 in 1,000,000. (It
@@ -669,8 +700,18 @@ print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_o
 # %% [markdown]
 # ## 9 · Your own celebrities
 #
-# Now the slides' experiment, with people of your choice: a folder, one sub-folder for each person, its name
-# the person's, in any script. Three people at least, and three photos of each (ten are better).
+# Now the slides' experiment, with people of your choice. The quick way: three names, and photos dropped
+# beside them, chosen as files or taken by the camera; three of each are enough for a first look. LFW's
+# people play the strangers.
+
+# %%
+from facelab.course.widgets.three_people import ThreePeople
+
+ThreePeople(study, threshold)
+
+# %% [markdown]
+# The thorough way: a folder, one sub-folder for each person, its name the person's, in any script. Three
+# people at least, and three photos of each (ten are better).
 #
 # ```text
 # celebrities/강형욱/1.jpg   celebrities/강형욱/2.jpg   …

@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 08 · Benchmarks and metrics
 #
 # One paper reports 99.83 %, another 99.73 %, a shop promises "more than 99 %". **Which of these numbers
@@ -22,7 +22,7 @@
 #
 # **Prerequisites.** Lessons 00 and 06: score, threshold, false match and false non-match.
 #
-# **Minutes.** 75, with the exercises 105.
+# **Minutes.** 105 with the exercises; as a walk (▸), 45.
 #
 # **Words.** The equal error rate is 동일 오류율 in Korean and 等価エラー率 in Japanese; the other words are
 # in lesson 00's table.
@@ -35,7 +35,7 @@ from facelab.course import exercises, plots
 
 plots.use_style()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · Ten pairs
 #
 # The slides' first table: five pairs of the same person, five of different people, and a score for each
@@ -43,7 +43,7 @@ plots.use_style()
 # *score*, and in this lesson everything is one: score = 1 − distance, and a pair is accepted when score ≥
 # threshold.
 
-# %%
+# %% tags=["walk"]
 scores = np.array([0.99, 0.79, 0.89, 0.11, 0.92, 0.02, 0.11, 0.39, 0.21, 0.01])
 same = np.array([True] * 5 + [False] * 5)
 thresholds = np.array([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
@@ -80,7 +80,7 @@ exercises.check("08.1", tar_trr)
 # %% [markdown]
 # `fl.metrics` has the same function, and here is the table, to the digit:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "walk"]
 tar, trr = fl.metrics.tar_trr(scores, same, thresholds)
 print("threshold", *(f"{t:4.1f}" for t in thresholds))
 print("TAR      ", *(f"{rate:4.1f}" for rate in tar))
@@ -236,7 +236,7 @@ if photos is None:
 else:
     print(evaluate(scored_photos("lfw", fl.Pipeline(faces="central"), photos, limit=100)))
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 4 · Look-alikes
 #
 # Why is 99.4 % so easy? Because LFW pairs *random* strangers: an old man with a young woman. The slides
@@ -252,26 +252,52 @@ else:
 # **Predict.** We keep the threshold that is best on LFW. What share of the 3,000 look-alike pairs will it
 # accept: 2 %, 20 %, 60 %?
 
-# %% tags=["nbval-check-output"]
+# %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("08-alike", "How many look-alikes are accepted?")
+guess
+
+# %% tags=["nbval-check-output", "walk"]
 threshold = best_threshold(lfw_scores, lfw.same)
 alike, alike_scores = templates.pairs["lookalike"], templates.scores("lookalike")
 print(f"LFW's strangers accepted at {threshold:.3f}:", fl.metrics.fmr(lfw_scores, lfw.same, threshold))
 print(f"look-alikes accepted at     {threshold:.3f}:", fl.metrics.fmr(alike_scores, alike.same, threshold))
 
-# %% [markdown]
+# %%
+guess.reveal(100 * fl.metrics.fmr(alike_scores, alike.same, threshold))
+
+# %% [markdown] tags=["answer", "walk"]
 # Six of ten! From the same network, at the same threshold. **A false match rate is a fact about the pairs
 # as much as about the network.** Now move the threshold yourself.
-#
+
+# %% [markdown] tags=["walk"]
 # - On LFW, find the threshold with the highest accuracy. How wide is the range that is nearly as good?
 # - Switch to the look-alikes. Which two of the four counts changed, and which two cannot have?
 # - Find the look-alikes' best threshold, and go back to LFW. What did moving it cost there?
 # - Follow the dot: which of the two curves has an equal error rate of about 3 %?
 
-# %%
+# %% tags=["walk"]
 from facelab.course.widgets.rates import Rates
 
 rates = Rates({"LFW": (lfw_scores, lfw.same), "look-alikes": (alike_scores, alike.same)}, 0.33)
 rates
+
+# %% [markdown]
+# And here are the pairs behind the counts, the hardest first, with their faces where LFW's photos are on
+# this machine (the button brings them). Of the ten nearest strangers, how many are the labels' fault?
+
+# %%
+from facelab.course.widgets.pairs import HardPairs
+
+hardest = HardPairs(templates, photos_if_here(), 1 - threshold)
+hardest.kind.value = False
+hardest
+
+# %%
+from facelab.course.widgets.fetch import FetchPhotos
+
+FetchPhotos(then=hardest.look)
 
 # %% [markdown]
 # Why not the usual ROC curve? Here it is, TAR over FAR, for both:
@@ -404,13 +430,14 @@ exercises.check("08.4", interval)
 
 # %% [markdown]
 # Now all of them at once. Things to find out:
-#
+
+# %% [markdown] tags=["walk"]
 # - How many times larger would LFW have to be before ArcFace and CosFace come apart?
 # - Tick *corrected for looking at all*. Why must a difference be larger when 66 of them are looked at?
 # - Switch to YTF: is CosFace better than VGG Face? And what place has VGG Face there, which is next to last
 #   on LFW?
 
-# %%
+# %% tags=["walk"]
 from facelab.course.widgets.papers import Papers
 
 papers = Papers()
@@ -450,7 +477,7 @@ for only_arcface, only_cosface in ((6, 0), (7, 1), (8, 2), (16, 10), (30, 24)):
     p = fl.metrics.mcnemar(differ, ~differ)
     print(f"only ArcFace right on {only_arcface:2}, only CosFace on {only_cosface:2}: p = {p:.3f}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The same two accuracies, and p is below 0.05 only if CosFace was never right alone. Whether it was, is
 # in a list of wrong pairs that no paper prints. **Whoever compares two systems on one test set should
 # print which pairs they differ on.** (And a p of 0.03 is one of 66 that could be looked for in this
@@ -464,7 +491,8 @@ for only_arcface, only_cosface in ((6, 0), (7, 1), (8, 2), (16, 10), (30, 24)):
 #   whole systems, not losses.
 # - **The choice.** Twelve papers, each after many runs, report the best. The best of many lucky runs is
 #   luckier.
-#
+
+# %% [markdown]
 # ### What each test set varies
 #
 # | set | year | what is hard on purpose | size |
@@ -647,7 +675,7 @@ blocks = (faces[start : start + 512] @ faces.T for start in range(0, len(faces),
 matches = np.concatenate([(block >= t).sum(axis=1) - 1 for block in blocks])
 chance = np.random.default_rng(0).binomial(len(faces) - 1, matches.mean() / len(faces), len(faces))
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # **Predict.** The mean is about five and a half. If luck alone dealt them out, hardly anybody would have
 # more than 15. What is the most that a single photo has, and how many photos have none?
 
@@ -656,7 +684,7 @@ for name, counts in (("measured", matches), ("luck alone", chance)):
     tenth = np.sort(counts)[-len(counts) // 10 :].sum() / counts.sum()
     print(f"{name:10}: most {counts.max()}, none {np.mean(counts == 0):.1%}, the top tenth has {tenth:.0%}")
 
-# %%
+# %% tags=["walk"]
 _, axes = plt.subplots(figsize=(9, 3.6))
 bins = np.arange(0, 43) - 0.5
 axes.hist(matches, bins, histtype="step", lw=2.5, color=plots.BLUE, label="measured")
@@ -664,13 +692,14 @@ axes.hist(chance, bins, histtype="step", lw=2.5, ls="--", color=plots.ORANGE, la
 axes.set(xlabel="false matches of one photo among 5,748 people", ylabel="photos", yscale="log")
 _ = axes.legend()
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # Some photos match dozens of strangers, and many match nobody. Biometrics calls it a **menagerie**
 # (lesson 07): *lambs* are those for whom others are taken, *wolves* those who are taken for others, and
 # in a comparison of one photo with one photo they are the same. For the worst of them "1 in 1,000" is 1
 # in 140 on each try. It is why intervals here draw people, and why a mean rate promises nothing to the
 # person at the door. (One photo each: whether it is the person or the photo, these numbers do not say.)
-#
+
+# %% [markdown]
 # ## 9 · One against many
 #
 # Last, a gallery. Of the 1,680 people with two photos, every other one is enrolled, with one photo; their

@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 09 · A gallery: who is it?
 #
 # A phone asks *is it you?* and compares one face with one. A door, an airport, a photo album ask **who is
@@ -22,7 +22,7 @@
 #
 # **Prerequisites.** Lesson 00 (threshold, open set) and lesson 06 (what a threshold is worth).
 #
-# **Minutes.** 75, with the exercises 110.
+# **Minutes.** 115 with the exercises; as a walk (▸), 45.
 #
 # **Words.** A stranger, somebody who is not enrolled, is 미등록자 in Korean and 未登録者 in Japanese; the
 # other words are in lesson 00's table.
@@ -59,7 +59,7 @@ four = {
     "Serena_Williams": "tennis",
 }
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · HDF5 by hand
 #
 # An HDF5 file is a small file system in one file. **Groups** are its folders, **datasets** its files, each
@@ -76,16 +76,16 @@ hdf_file["0"].create_group("Feature Map")
 hdf_file["0"]["Feature Map"].create_dataset("feature_1", data=feature_map)
 hdf_file.close()
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # **Predict.** Draw the tree that these calls make. Where is her name? (In the tree below groups close and
 # open with a click, or with Tab and Enter.)
 
-# %%
+# %% tags=["walk"]
 from facelab.course.widgets.hdf5_tree import Hdf5Tree
 
 Hdf5Tree(folder / "first.hdf")
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # As printed on the slide, `Name` and `Department` stand *beside* her group, not in it: they were created on
 # `hdf_file` and not on `hdf_file["0"]`. With one person nobody notices. With the second one:
 
@@ -248,7 +248,7 @@ for name, read in (("groups.hdf", read_groups), ("columns.hdf", read_columns)):
     size = (folder / name).stat().st_size
     print(f"{name:12} {size / 2000:5.0f} bytes a person, read in {1000 * spent:6.1f} ms")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Six times the size, hundreds of times the time: for a million people minutes instead of half a second.
 # Each group and dataset has a header of its own, and each must be looked up by name. One long array needs
 # one. So data of which there is *much* belongs into few, long columns. Look at both (the tree asks the
@@ -261,7 +261,7 @@ Hdf5Tree(folder / "columns.hdf")
 large = Hdf5Tree(folder / "groups.hdf")
 assert "… and 1,988 more" in str(large)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ### It does not survive a crash
 #
 # Four people are in the file, and a fifth is being enrolled. The battery dies.
@@ -278,7 +278,7 @@ before = (folder / "gallery.hdf").read_bytes()
 states = crash_states(before, lambda f: enrol_by_hand(f, "Tom_Hanks", "film", templates.of("Tom_Hanks")[:1]))
 
 
-# %%
+# %% tags=["walk"]
 def people_in(data):
     try:
         with h5py.File(io.BytesIO(data), "r") as hdf_file:
@@ -298,12 +298,13 @@ try:
 except (OSError, KeyError, RuntimeError) as error:
     print("the last of them says:", error)
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # (d): **nobody**. Not only is the new person torn, the four who were there before are gone with him: the
 # list that leads to everybody was being rewritten in place. Their bytes are still there, but no reader
 # finds them. And what survives a crash of the *program* may not survive one of the *machine*, which is
 # free to bring later writes to the disk before earlier ones.
-#
+
+# %% [markdown]
 # Nor does HDF5 notice damage in the numbers. One bit, flipped by a bad disk:
 
 # %%
@@ -341,7 +342,7 @@ def bytes_left(path, name, vector):
 
 print(bytes_left(copy, "Serena_Williams", templates.of("Serena_Williams")[0]))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Both are still there, for anybody who opens the file with an editor. `del` takes the *link* out of the
 # group and marks the place as free; nothing is overwritten. And the vector can be read back in full:
 
@@ -378,14 +379,15 @@ lengths.append(path.stat().st_size)
 enrol_many(path, [f"b{k}" for k in range(150)])
 print(*(f"{length:,} bytes" for length in (*lengths, path.stat().st_size)), sep=" → ")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The deletion gave nothing back, and once the file had been closed nobody remembered which blocks were
 # free.
 #
 # `fl.Gallery` writes a whole new file for a deletion and swaps it in: neither the bytes nor the blocks
 # remain (in *its* file; what the file system keeps of the old one is out of its reach, and its docstring
 # says so).
-#
+
+# %% [markdown]
 # ## 4 · `fl.Gallery`
 #
 # The same four people, and the promises that were missing. Its file is HDF5, too, but in columns, with a
@@ -537,7 +539,7 @@ axes.fill_between(tnir, tpir, alpha=0.15)
 axes.plot(tnir, tpir, "o-")
 _ = axes.set(xlabel="TNIR", ylabel="TPIR", xlim=(0, 1.02), ylim=(0, 1.02))
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # The curve ends at TPIR 0.8. Of five people one is called by another's name, and no threshold can mend
 # that.
 #
@@ -551,7 +553,7 @@ one = lesson09.split(templates, seed=0)
 gallery, probes, strangers = one.gallery, one.probes, one.strangers
 print(gallery.shape, probes.shape, strangers.shape)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # The threshold is the one of `fl.verify`, which takes 1 in 1,000 pairs of different people for the same
 # person. A good threshold for two photos.
 #
@@ -559,6 +561,12 @@ print(gallery.shape, probes.shape, strangers.shape)
 # 100? Of 5,000?
 
 # %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("09-strangers", "Of 749 strangers, how many get a name among 5,000?", "", 0, 749)
+guess
+
+# %% tags=["walk"]
 t = fl.calibration.threshold_for("yunet+aligned+sface", fmr=1e-3)
 sizes = (10, 30, 100, 300, 1000, 3000, 5000)
 for people in sizes:
@@ -568,7 +576,10 @@ for people in sizes:
         f"{people:5,} people: {named.sum():3} of {len(named)} strangers get a name, FPIR {named.mean():6.1%}"
     )
 
-# %% [markdown]
+# %%
+guess.reveal(named.sum())
+
+# %% [markdown] tags=["answer", "walk"]
 # **Nine in ten.** The threshold has not changed, the network has not changed. But each stranger is compared
 # with 5,000 people, and needs to resemble only one of them.
 #
@@ -577,7 +588,7 @@ for people in sizes:
 #
 # $$FPIR = 1 - (1 - FMR)^N$$
 
-# %%
+# %% tags=["walk"]
 fpir = [((1 - (strangers @ gallery[:n].T).max(axis=1)) <= t).mean() for n in sizes]
 _, axes = plt.subplots(figsize=(8, 4))
 axes.semilogx(sizes, fpir, "s-", label="measured")
@@ -654,7 +665,7 @@ summary = table.groupby(["FPIR", "labels"])["FNIR"].quantile([0, 0.5, 1]).unstac
 for (fpir, labels), (least, middle, most) in summary.iterrows():
     print(f"FPIR {fpir:>3}, labels {labels:22}: FNIR {least:5.1%} to {most:5.1%}, median {middle:.1%}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # At 10 % a result; at 1 % a lottery. Look at the strangers who decide it in the first split:
 
 # %%
@@ -694,13 +705,29 @@ from facelab.course.widgets.open_set import OpenSet
 open_set = OpenSet(gallery, probes, strangers, value=0.645)
 open_set
 
+# %% [markdown]
+# Look at them, at the threshold where the slider stands: beside each probe the photo that it was found
+# by, or taken for. (The button brings LFW's photos, where they are not here yet.)
+
+# %%
+from facelab.course.widgets.faces import FaceStrip, names_given
+
+met = names_given(templates, gallery, probes, strangers, lambda: open_set.threshold.value)
+faces = FaceStrip(met, follow=open_set)
+faces
+
+# %%
+from facelab.course.widgets.fetch import FetchPhotos
+
+FetchPhotos(then=faces.look)
+
 # %%
 for size in (10, 5000):
     open_set.size.value = size
     print(f"{size:5,} people: FPIR {open_set.fpir:.1%}, FNIR {open_set.fnir:.1%}")
 assert open_set.error is None
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 7 · The door
 #
 # 200 employees are enrolled. 1,000 visitors a day walk past the camera, and the door opens for whoever
@@ -729,12 +756,12 @@ def day_at_the_door(enrolled, visitors, employee_visits, fmr, fnmr):
 # %% tags=["check"]
 exercises.check("09.5", day_at_the_door)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "walk"]
 for enrolled, fmr in ((200, 1e-4), (1_000_000, 1e-4), (200, 1e-6), (1_000_000, 1e-9)):
     alarms = 1000 * (1 - (1 - fmr) ** enrolled)
     print(f"{enrolled:9,} enrolled, FMR {fmr:.0e}: {alarms:7.1f} false alarms a day")
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # **Twenty a day**, from a rate of 1 in 10,000. With a million enrolled nearly *every* visitor gets in,
 # and one false alarm a day would need an FMR of 1 in a billion, which nobody has measured on people like
 # your visitors (the rule of three: three billion pairs without a match). And the four visits a day at
@@ -774,7 +801,7 @@ for photos in (1, 5):
             ]
             print(f"{photos} a person, {score:4}: FPIR {fpir:5.1%}, TPIR {np.mean(found):.1%}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With the *nearest* of five photos ("max" of the scores) a stranger has five times as many chances, and
 # nearly three times as many get a name. With the *mean* over a person's photos the chance resemblances
 # cancel: few strangers get a name, and nearly everybody is found. But compare fairly, each at its own
@@ -876,7 +903,8 @@ from facelab.course.widgets.gallery import GalleryDesk
 
 women = {"Eileen Collins": portraits.collins(), "Grace Hopper": portraits.hopper()}
 changed = {f"{who}, {what}": new for who, photo in women.items() for what, new in changes(photo).items()}
-desk = GalleryDesk(women | changed, {templates.names[who]: stock[who][0] for who in named_people})
+more = portraits.more()  # what `facelab data get portraits` has brought, if it was run
+desk = GalleryDesk(women | more | changed, {templates.names[who]: stock[who][0] for who in named_people})
 desk
 
 # %% [markdown]
@@ -896,6 +924,19 @@ desk.delete()  # the person chosen in the list: whoever was enrolled last
 desk.photo.value = "Eileen Collins"
 assert desk.error is None
 assert desk.match.name is None
+
+# %% [markdown]
+# ### In the mirror
+#
+# The same pipeline, live: box, landmarks, name and distance over your camera's picture. Press *Start*,
+# have it remember you, and then find out: how far may you turn before it lets go? A hand before the
+# mouth? A photo of you on a telephone? And what does your neighbour have to do to be you? No frame is
+# kept; what is remembered is a name and 128 numbers, until the kernel stops.
+
+# %%
+from facelab.course.widgets.mirror import Mirror
+
+Mirror()
 
 # %%
 desk.reset()

@@ -5,7 +5,7 @@
 #       format_name: percent
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # # 10 · Can I train one myself?
 #
 # Nine lessons stood on SFace, a network that somebody else trained on millions of photos. You know every
@@ -21,7 +21,7 @@
 #
 # **Prerequisites.** Lesson 02 (people never seen), lesson 03 (ArcFace), lesson 08 (EER, intervals).
 #
-# **Minutes.** 70, with the exercises 100.
+# **Minutes.** 90 with the exercises; as a walk (▸), 45.
 #
 # **Words.** To distil a network into another is 증류 (지식 증류) in Korean and 蒸留 (知識蒸留) in Japanese.
 
@@ -42,7 +42,7 @@ plots.use_style()
 temporary = tempfile.TemporaryDirectory()  # what this lesson trains; gone when the kernel stops
 folder = Path(temporary.name)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 1 · Faces to learn from
 #
 # LFW's photos may not be handed on, so they are not in this workbook (the button in section 6 fetches
@@ -50,10 +50,10 @@ folder = Path(temporary.name)
 # the width of the jaw to the colour of the eyes; a photo of that person is 22 more, drawn anew each time,
 # light, pose, expression, blur. `facelab/course/drawn.py` is 200 lines of ellipses.
 
-# %%
+# %% tags=["walk"]
 _ = lesson10_plots.sheet(people=4)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Look along a row: what stays is the person. Look down: what changes is all that a network must learn to
 # see. Nobody's face is in it, and there are as many of them as one likes. What holds for drawings need not
 # hold for photos, so each claim below is tried on photos as well.
@@ -129,7 +129,8 @@ for step in range(4):
 
 # %% [markdown]
 # **Predict.** The same 64 photos, again and again: where does the loss go? And what is that worth?
-#
+
+# %% [markdown] tags=["answer"]
 # To nothing, and nothing. With half a million numbers the network can learn 64 photos by heart. What keeps
 # it from that is not showing it the same photo twice: mirrored, shifted, darker, blurred, covered.
 
@@ -144,7 +145,8 @@ _ = plots.show([v.permute(1, 2, 0).mul(127.5).add(127.5).byte().numpy() for v in
 # depends on the seed and the number of the step alone. So does everything else that is drawn here. That
 # is why a run which is ended by a power cut and resumed has, to the last digit, the losses of one that
 # was not.
-#
+
+# %% [markdown]
 # ### Exercise 10.2 · How fast to learn
 #
 # The learning rate of all recipes since 2017: **up** in a straight line, from highest/up at step 0 to
@@ -177,11 +179,11 @@ exercises.check("10.2", rate)
 recipe = Recipe(batch_size=64, head="ArcFace", head_options={"s": 16.0, "m": 0.1})
 print(recipe)
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # **Predict.** Softmax, and ArcFace with a small margin: 120 steps each, the same photos, the same network.
 # Which is better on the sixty people whom neither has seen, and by how much?
 
-# %%
+# %% tags=["walk"]
 STEPS = 120
 rows = {
     "softmax": lesson10.run(task, replace(recipe, head="Softmax", head_options={}), STEPS),
@@ -191,11 +193,12 @@ _ = lesson10_plots.curves(rows)
 for name, row in rows.items():
     print(f"{name}: EER {lesson10.eer(row['scores'], task.pairs.same):.1%} on people never seen")
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # Softmax is ahead by half a point, if that is anything. Of what margins were invented for there is no sign:
 # with a hundred people and ten seconds they buy nothing. (The losses on the left cannot be compared: they
 # are in different units.) Remember it for section 6, where photos say the same.
-#
+
+# %% [markdown]
 # **Now you.** The widget trains whatever you choose and keeps the last four runs. Each answers a question:
 # Does a hard margin, s = 64 and m = 0.5, help or hurt? What does it do without warm-up? What is
 # augmentation worth: which run has the *lower* loss, and which is better? What do 20 % wrong names cost?
@@ -210,7 +213,7 @@ live.augment.value = False
 live.train()
 live
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Without augmentation the loss falls faster and further, and the error where it counts is nearly twice as
 # large. Whoever watches only the loss chooses the wrong run.
 #
@@ -220,17 +223,27 @@ live
 # people, say. What does the figure say?
 
 # %%
+from facelab.course.widgets.guess import Guess
+
+guess = Guess("10-leak", "What EER does it show?", "%", 0, 20)
+guess
+
+# %% tags=["walk"]
 leaked = lesson10.run(task, recipe, STEPS, leak=True)
 honest = lesson10.eer(rows["ArcFace"]["scores"], task.pairs.same)
 flattered = lesson10.eer(leaked["scores"], task.pairs.same)
 print(f"kept back: EER {honest:.1%}      leaked: EER {flattered:.1%}")
 
-# %% [markdown]
+# %%
+guess.reveal(100 * flattered)
+
+# %% [markdown] tags=["answer", "walk"]
 # The code ran, nothing warned, the figure improved. It is a figure about people whom the network knows, and
 # on the next stranger it will be what it was. Published test sets leak too: the training sets of the
 # papers hold people of LFW, under their own names and others. `facelab.training.split` keeps people back by
 # name, and then drops every training photo whose vector looks like one of theirs.
-#
+
+# %% [markdown]
 # ## 6 · Photos
 #
 # The same network on photos: LFW's 13,233, cut out and aligned once. Kept back: the 963 people of View 1's
@@ -244,7 +257,7 @@ stored = lesson10.stored()
 print(stored.told["data"])
 print(*stored.told["notes"], f"{len(stored.rows)} runs", sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # Four ways to be taught, on the same people and photos:
 #
 # - **softmax**, and **ArcFace** (s = 32, m = 0.2): from scratch, by the names of those with two photos and
@@ -257,17 +270,18 @@ print(*stored.told["notes"], f"{len(stored.rows)} runs", sep="\n")
 #
 # **Predict.** Put the eight in order. How far is the best of ours from SFace?
 
-# %%
+# %% tags=["walk"]
 groups = {name: stored.of(name) for name in lesson10_plots.WAYS}
 ways = lesson10_plots.table(stored, groups)
 nobody = {name: lesson10.eer(scores, stored.same) for name, scores in stored.controls.items()}
 _ = lesson10_plots.bars(ways, nobody, "Who teaches best?")
 ways
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # Training cut the error of pixels, and of the same network with random weights, to less than half. SFace's
 # error is less than a tenth of that. Softmax and ArcFace: nothing between them, as on the drawn people.
-#
+
+# %% [markdown]
 # **The student is ahead. Is it?** Two things are wrong with that sentence. It has had more photos: whoever
 # has one photo only is no class of a head, and teaches a student all the same. *Their photos only* is the
 # control, the same student on the photos that ArcFace had; half of the lead is gone. And 1,000 pairs leave
@@ -327,16 +341,16 @@ except fl.errors.DatasetError:
     print("There are no photos on this machine, so nothing to train on here: press the button above.")
 on_photos
 
-# %% [markdown]
+# %% [markdown] tags=["walk"]
 # ## 7 · Why so little data teaches so little
 #
 # **Predict.** Thirty people, a hundred, three hundred, all: the same number of steps. And if the line went
 # on, where would half a million photos be?
 
-# %%
+# %% tags=["walk"]
 _ = lesson10_plots.more_people(stored)
 
-# %% [markdown]
+# %% [markdown] tags=["answer", "walk"]
 # **Thirty people**, and a teacher is no help: 104 photos are too few to learn from, whoever explains
 # them. From thirty to three hundred the error halves. Then, at 600 steps, it stops: 1,237 people teach
 # hardly more than 300. Suspect the toy first! The photos of 300 people have been seen forty-four times
@@ -350,7 +364,8 @@ _ = lesson10_plots.more_people(stored)
 # two stand at the same height: ten wrong pairs of LFW's 6,000, and when ten are left some are the labels'
 # fault (lesson 08). Whoever wants to see the difference between 6 and 17 million photos needs another
 # test.
-#
+
+# %% [markdown]
 # ## 8 · What breaks a run
 #
 # The widget compares any two kinds of run that were stored, on photos. Find for each pair what the loss
@@ -489,6 +504,9 @@ def head_gigabytes(people, dim, devices, sample=1.0):
 
 # %% tags=["check"]
 exercises.check("10.5", head_gigabytes)
+
+# %%
+exercises.progress()
 
 # %% [markdown]
 # ## What to remember
