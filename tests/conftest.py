@@ -1,5 +1,6 @@
 """Fixtures that every test file may use: two portraits that may be shown, and LFW where it is at hand."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 LFW_ARCHIVE = REPOSITORY.parent / "shared" / "data" / "lfw-deepfunneled.tgz"
 TEST_HOME = REPOSITORY / ".cache" / "home"  # git-ignored; LFW is unpacked here once
+
+
+os.environ["FACELAB_COURSE"] = "off"  # nobody's record of exercises is touched
 
 
 def pytest_collection_modifyitems(items):

@@ -56,11 +56,12 @@ def test_executed_in_order_without_errors_warnings_or_machine_paths(stored):
 
 
 def test_opens_with_goals_prerequisites_and_minutes(stored):
-    first = stored.cells[0]
-    assert first.cell_type == "markdown"
-    assert first.source.startswith("# ")
+    assert stored.cells[0].cell_type == "markdown"
+    assert stored.cells[0].source.startswith("# ")
+    opening = "\n".join(cell.source for cell in stored.cells[:3])  # 00 begins with a face and a slider
     for word in ("Goals", "Prerequisites", "Minutes"):
-        assert f"**{word}" in first.source, f"the first cell lacks **{word}**"
+        assert f"**{word}" in opening, f"the opening lacks **{word}**"
+    assert "▸), 45" in opening or "walk (▸) 45" in opening
 
 
 def test_ends_with_what_to_remember_and_sources(stored):
@@ -85,6 +86,30 @@ def test_three_exercises_with_checks_and_hints(stored):
     student = stored.metadata["facelab"]["edition"] == "student"
     for cell in checks:
         assert ("Not answered yet" if student else "✓ Right") in shown(cell), shown(cell)
+
+
+def test_a_prediction_is_not_spoiled_in_one_edition_and_answered_in_the_other(stored):
+    student = stored.metadata["facelab"]["edition"] == "student"
+    asked = [cell for cell in stored.cells if "**Predict" in cell.source]
+    answers = [cell for cell in stored.cells if "answer" in cell.metadata.get("tags", [])]
+    assert len(asked) >= 3
+    assert len(answers) >= 3
+    assert all(cell.source.startswith("<details>\n") == student for cell in answers)
+    hidden = tagged(stored, "predict")
+    assert (len(hidden) >= 3) == student
+    assert not any(cell.outputs for cell in hidden)
+    assert not any({"check", "exercise", "nbval-check-output"} & set(cell.metadata.tags) for cell in hidden)
+
+
+def test_a_walk_of_a_dozen_cells_and_slides_of_nothing_else(stored):
+    walk = [cell for cell in stored.cells if "walk" in cell.metadata.get("tags", [])]
+    assert 12 <= len(walk) <= 17
+    assert sum(cell.cell_type == "code" for cell in walk) >= 4
+    shown = [cell for cell in stored.cells if cell.metadata.slideshow.slide_type != "skip"]
+    assert [cell.id for cell in shown] == [cell.id for cell in walk]
+    assert shown[0] is stored.cells[0]
+    marks = sum(bool(re.match(r"(#+ )?▸ ", cell.source)) for cell in walk)
+    assert marks >= 3, "the table of contents shows the walk"
 
 
 def test_solutions_are_folded_in_one_edition_and_run_in_the_other(stored):
@@ -142,6 +167,48 @@ def test_ids_do_not_move_when_a_cell_is_added_before():
     assert before.items() <= after.items()
     twice = tool.edition_cells("# %%\nx = 1\n\n# %%\nx = 1\n", "solved")
     assert twice[0].id != twice[1].id
+
+
+PREDICTION = """\
+# %% [markdown] tags=["walk"]
+# ## Pixels
+#
+# **Predict.** More or less?
+
+# %% tags=["nbval-check-output"]
+print("more")
+
+# %% tags=["walk"]
+show()
+
+# %% [markdown] tags=["answer", "walk"]
+# More: $x^2$.
+
+# %%
+print("seen")
+"""
+
+
+def test_students_see_neither_what_came_out_nor_why():
+    question, first, second, why, after = tool.edition_cells(PREDICTION, "student")
+    assert question.source.startswith("## ▸ Pixels")
+    assert first.metadata.tags == ["predict"]
+    assert second.metadata.tags == ["walk", "predict"]
+    assert why.source.startswith("<details>\n<summary>What came out")
+    assert "\n\nMore: $x^2$.\n\n</details>" in why.source, "a blank line, or markdown inside is not rendered"
+    assert "tags" not in after.metadata
+    notebook = new_notebook(cells=[question, first, second, why, after])
+    for count, cell in enumerate((first, second, after), 1):
+        cell.outputs = [new_output("stream", name="stdout", text="more")]
+        cell.execution_count = count
+    tool.tidy(notebook)
+    assert [len(cell.outputs) for cell in (first, second, after)] == [0, 0, 1]
+    assert tool.problems(notebook) == []
+    solved = tool.edition_cells(PREDICTION, "solved")
+    assert solved[3].source == "More: $x^2$."
+    assert solved[1].metadata.tags == ["nbval-check-output"]
+    kinds = [cell.metadata.slideshow.slide_type for cell in solved]
+    assert kinds == ["slide", "skip", "fragment", "fragment", "skip"]
 
 
 def test_a_solution_without_a_check_and_an_unknown_tag_are_refused():

@@ -3,6 +3,7 @@
     python tools/notebooks.py            every lesson
     python tools/notebooks.py 05 06      these two
     python tools/notebooks.py --check    say which stored notebook is out of step; runs nothing
+    python tools/notebooks.py --lang ko  into notebooks/ko/, in Korean (tools/translations.py); not in git
 
 One source per lesson, `notebooks/lessons/NN_name.py` (jupytext's percent format), gives two editions:
 `notebooks/NN_name.ipynb` for students and `notebooks/solutions/NN_name.ipynb`, solved. Tags on code cells:
@@ -11,8 +12,13 @@ One source per lesson, `notebooks/lessons/NN_name.py` (jupytext's percent format
     # %% tags=["solution"]   in the solved edition; the student edition shows it folded, after the next check
     # %% tags=["check"]      `exercises.check(...)`: in both
     # %% tags=["nbval-check-output"]   the tests compare what this cell prints with what is stored
+    # %% [markdown] tags=["answer"]    what explains the outcome of a prediction: folded for students
+    # %% tags=["walk"]                 part of the walk of 45 minutes, and a slide; markdown cells too
 
-An exercise is those three cells in that order. Cells after it must not lean on the student's answer.
+An exercise is the first three in that order. Cells after it must not lean on the student's answer.
+
+A **Predict** must not be spoiled: in the student edition the code cells between it and the next markdown cell
+are stored without outputs, and the answer is folded. The solved edition keeps both.
 
 Stored outputs are made to read well where nothing runs: a live widget is stored as its picture with a line on
 how to bring it to life, and a large picture as JPEG. Cell ids depend on the text alone and no times are
@@ -36,7 +42,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 LESSONS = NOTEBOOKS / "lessons"
 EDITIONS = {"student": NOTEBOOKS, "solved": NOTEBOOKS / "solutions"}
-TAGS = {"exercise", "solution", "check", "nbval-check-output", "nbval-skip"}
+TAGS = {"exercise", "solution", "check", "nbval-check-output", "nbval-skip", "answer", "walk"}
+WALK = "▸"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT = 180  # seconds
 LARGE_PICTURE = 60_000  # bytes of PNG above which JPEG is tried
@@ -60,8 +67,9 @@ def sources(numbers: list[str] | None = None) -> list[Path]:
     return [path for path in found if path.name[:2] in numbers]
 
 
-def stored_path(source: Path, edition: str) -> Path:
-    return EDITIONS[edition] / f"{source.stem}.ipynb"
+def stored_path(source: Path, edition: str, language: str = "en") -> Path:
+    name = EDITIONS[edition] / f"{source.stem}.ipynb"
+    return name if language == "en" else NOTEBOOKS / language / name.relative_to(NOTEBOOKS)
 
 
 def folded(code: str) -> str:
@@ -69,30 +77,62 @@ def folded(code: str) -> str:
     return f"<details>\n<summary>Solution (try first)</summary>\n\n```python\n{code}\n```\n\n</details>"
 
 
+def answer(text: str) -> str:
+    """Markdown that shows what came out only to those who open it."""
+    return (
+        f"<details>\n<summary>What came out, and why (run the cell first)</summary>\n\n{text}\n\n</details>"
+    )
+
+
+def marked(text: str) -> str:
+    """A walk's cell as the table of contents shows it: its headings bear a sign, or its first line does."""
+    if re.search(r"^#+ ", text, re.M):
+        return re.sub(r"^(##+) ", rf"\1 {WALK} ", text, flags=re.M)
+    return text if text.startswith(("<", "|", "- ", "$")) else f"{WALK} {text}"
+
+
+def slide(cell, previous: str) -> str:
+    """What the cell is in a slide show: "skip" outside the walk; text begins a slide."""
+    if "walk" not in cell.metadata.get("tags", []):
+        return "skip"
+    if cell.cell_type == "code":
+        return "-" if previous == "code" else "fragment"
+    return "fragment" if "answer" in cell.metadata["tags"] else "slide"
+
+
 def edition_cells(text: str, edition: str) -> list:
     """The cells of one edition, without outputs, from the text of a lesson's source."""
-    cells, solution = [], None
+    cells, solution, predicting = [], None, False
     for cell in jupytext.reads(text, fmt="py:percent").cells:
         tags = list(cell.metadata.get("tags", []))
         if unknown := set(tags) - TAGS:
             raise LessonError(f"unknown tag {sorted(unknown)} on the cell that begins {cell.source[:40]!r}")
         if cell.cell_type == "markdown":
-            cells.append(new_markdown_cell(cell.source))
+            predicting = "**Predict" in cell.source and "answer" not in tags
+            source = marked(cell.source) if "walk" in tags and "answer" not in tags else cell.source
+            if "answer" in tags and edition == "student":
+                source = answer(source)
+            cells.append(new_markdown_cell(source, metadata={"tags": tags} if tags else {}))
             continue
         if "solution" in tags and edition == "student":
             solution = cell.source
             continue
         if "exercise" in tags and edition == "solved":
             continue
-        metadata = {"tags": tags} if tags else {}
-        cells.append(new_code_cell(cell.source, metadata=metadata))
+        if predicting and edition == "student" and not {"exercise", "check"} & set(tags):
+            tags = [tag for tag in tags if tag != "nbval-check-output"] + ["predict"]
+        cells.append(new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
         if "check" in tags and solution is not None:
             cells.append(new_markdown_cell(folded(solution)))
             solution = None
     if solution is not None:
         raise LessonError(f"no check cell follows the solution that begins {solution[:40]!r}")
     seen: dict[str, int] = {}
+    previous = ""
     for cell in cells:
+        kind = slide(cell, previous)
+        cell.metadata["slideshow"] = {"slide_type": kind}
+        previous = cell.cell_type if kind != "skip" else previous
         again = seen[cell.source] = seen.get(cell.source, 0) + 1
         cell["id"] = hashlib.sha256(f"{cell.cell_type}:{cell.source}:{again}".encode()).hexdigest()[:12]
     return cells
@@ -122,6 +162,8 @@ def execute(notebook, folder: Path) -> None:
     """Run every cell in a fresh kernel, in the folder where the notebook will lie."""
     # One thread: the same digits on any number of cores, and no quarrel over them with whatever else runs.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["FACELAB_COURSE"] = "off"  # what is stored must not depend on what the builder has solved
+    os.environ.pop("FACELAB_CLASS", None)
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
@@ -189,6 +231,8 @@ def tidy(notebook) -> None:
             if plain is not None:
                 output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", plain)
         cell.outputs = [lighter(output) for output in outputs]
+        if "predict" in cell.metadata.get("tags", []):
+            cell.outputs, cell.execution_count = [], None
     notebook.metadata.pop("widgets", None)
 
 
@@ -213,7 +257,8 @@ def problems(notebook) -> list[str]:
         if cell.cell_type != "code":
             continue
         begins = repr(cell.source.splitlines()[0][:50]) if cell.source else "an empty cell"
-        if cell.execution_count != expected:
+        hidden = "predict" in cell.metadata.get("tags", []) and cell.execution_count is None
+        if cell.execution_count != expected and not hidden:
             found.append(f"cell {expected} was not executed in order: {begins}")
         expected += 1
         for output in cell.outputs:
@@ -234,10 +279,14 @@ def problems(notebook) -> list[str]:
 # ---- the two commands -----------------------------------------------------------------------------------
 
 
-def write(source: Path, edition: str) -> Path:
+def write(source: Path, edition: str, language: str = "en") -> Path:
     """Build, execute, check and store one edition."""
-    notebook, path = build(source, edition), stored_path(source, edition)
-    path.parent.mkdir(exist_ok=True)
+    notebook, path = build(source, edition), stored_path(source, edition, language)
+    if language != "en":
+        import translations
+
+        translations.localise(notebook, source.stem, language)
+    path.parent.mkdir(parents=True, exist_ok=True)
     execute(notebook, path.parent)
     tidy(notebook)
     if found := problems(notebook):
@@ -256,7 +305,7 @@ def out_of_step(source: Path, edition: str) -> str | None:
     stored, fresh = nbformat.read(path, as_version=4), build(source, edition)
     for number, (old, new) in enumerate(zip(stored.cells, fresh.cells, strict=False), start=1):
         same = (old.cell_type, old.source, old.id) == (new.cell_type, new.source, new.id)
-        if not same or old.metadata.get("tags") != new.metadata.get("tags"):
+        if not same or any(old.metadata.get(k) != new.metadata.get(k) for k in ("tags", "slideshow")):
             return f"{name}: cell {number} differs from {source.name}"
     if len(stored.cells) != len(fresh.cells):
         return f"{name}: {len(stored.cells)} cells stored, {len(fresh.cells)} in {source.name}"
@@ -275,6 +324,7 @@ def orphans() -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", metavar="NN", help="two digits; all lessons if none is given")
+    parser.add_argument("--lang", choices=("en", "ko", "ja"), default="en", help="the language")
     parser.add_argument("--check", action="store_true", help="run nothing, say what is out of step")
     options = parser.parse_args()
     failed = False
@@ -288,7 +338,7 @@ def main() -> int:
                     print(found or f"{stored_path(source, edition).relative_to(ROOT)} is in step")
                     continue
                 try:
-                    path = write(source, edition)
+                    path = write(source, edition, options.lang)
                     print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.2f} MB")
                 except LessonError as error:
                     failed = True

@@ -18,12 +18,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
+HIDDEN = ("__pycache__", "*.pyc", "*.pyo", ".DS_Store", "*~", "ruff.toml", "lessons", "node_modules")
+SETTINGS = {
+    # No question about news, no menu of files beside a lesson: it opens as a page of a course.
+    "share/jupyter/lab/settings/overrides.json": {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyterlab/application-extension:shell": {"startMode": "single"},
+    },
+    # Sources and settings are none of a learner's business.
+    "etc/jupyter/jupyter_server_config.json": {"ContentsManager": {"hide_globs": list(HIDDEN)}},
+}
 CONSTRAINTS = ROOT / "constraints.txt"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def main(extra: str) -> None:
     stamp = VENV / f"facelab-{extra}.stamp"
+    if is_whole():
+        settle()
     if stamp.exists() and stamp.read_text() == fingerprint():
         return
     if sys.version_info < (3, 11):
@@ -34,9 +46,18 @@ def main(extra: str) -> None:
     install_torch()
     pip("install", "--quiet", "--constraint", str(CONSTRAINTS), "--editable", f"{ROOT}[{extra}]")
     pip("check")
+    settle()
     stamp.write_text(fingerprint())
     if extra == "dev":  # dev holds everything that lab does
         (VENV / "facelab-lab.stamp").write_text(fingerprint())
+
+
+def settle() -> None:
+    """How JupyterLab looks in this environment; what its user chooses in it goes before that."""
+    for name, settings in SETTINGS.items():
+        path = VENV / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
 
 def fingerprint() -> str:

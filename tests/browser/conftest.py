@@ -69,6 +69,9 @@ def browser() -> Iterator:
         # A container lacks the rights for the sandbox and a large /dev/shm; only our own pages are opened.
         flags = ["--no-sandbox", "--disable-dev-shm-usage"]
         chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        chromium.another = lambda *more: playwright.chromium.launch(
+            executable_path=path, args=[*flags, *more]
+        )
         yield chromium
         chromium.close()
 
@@ -232,7 +235,8 @@ class Notebook:
         return self.page.evaluate(ERRORS)
 
     def widget(self, number: int = 0) -> "Live":
-        return Live(self.page, self.page.locator(".facelab-live").nth(number))
+        """The widgets of the page in order; guesses, of which every lesson has one, are not counted."""
+        return Live(self.page, self.page.locator(".facelab-live:not(.facelab-guess)").nth(number))
 
 
 class Live:
@@ -246,6 +250,13 @@ class Live:
 
     def pixels(self) -> str:
         return self.image.evaluate(PIXELS)
+
+    def changed(self, picture: str, seconds: float = 20) -> bool:
+        """Whether the picture becomes another one: words beside it may have been there before."""
+        end = time.monotonic() + seconds
+        while self.pixels() == picture and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.pixels() != picture
 
     def text(self) -> str:
         return self.box.locator("[role=status]").inner_text()
@@ -273,8 +284,8 @@ def open_notebook(browser, lab) -> Iterator:
     """`open_notebook("05_….ipynb")` → Notebook; the page is closed when the test ends, its kernel too."""
     contexts = []
 
-    def open_one(name: str, width: int = 1280, height: int = 800) -> Notebook:
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}))
+    def open_one(name: str, width: int = 1280, height: int = 800, where=browser, **options) -> Notebook:
+        contexts.append(where.new_context(viewport={"width": width, "height": height}, **options))
         return Notebook(contexts[-1].new_page(), lab, name)
 
     yield open_one

@@ -20,7 +20,7 @@ def test_the_threshold_moves_both_errors(open_notebook, rates, capsys):
     notebook = open_notebook("00_start_here.ipynb")
     notebook.run_all()
     assert notebook.errors() == []
-    widget = notebook.widget(1)
+    widget = notebook.widget(2)
     missed, matched = rates(widget.text())
     picture = widget.pixels()
     widget.focus("threshold")
@@ -38,7 +38,7 @@ def test_the_threshold_moves_both_errors(open_notebook, rates, capsys):
 def test_the_hardest_pairs_can_be_looked_through(open_notebook):
     notebook = open_notebook("00_start_here.ipynb")
     notebook.run_all()
-    widget = notebook.widget(0)
+    widget = notebook.widget(1)
     worst = float(re.search(r"distance ([\d.]+)", widget.text()).group(1))
     widget.focus("rank")
     widget.press("ArrowRight", 3)

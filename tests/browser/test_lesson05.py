@@ -1,4 +1,4 @@
-"""Lesson 05 in the browser: it runs, its sliders move the crop and the distance, and say how fast."""
+"""Lesson 05 in the browser: it runs, its sliders move faces, crops and distances, and say how fast."""
 
 import statistics
 
@@ -10,7 +10,15 @@ def test_the_sliders_move_the_crop(open_notebook):
     notebook.run_all()
     assert notebook.errors() == []
 
-    widget = notebook.widget()
+    pyramid = notebook.widget(0)
+    pyramid.focus("face")
+    before = pyramid.pixels()
+    answers = pyramid.press("ArrowLeft", 8)
+    assert "A face of 80 px" in pyramid.text()
+    assert pyramid.pixels() != before
+    assert pyramid.alerts() == []
+
+    widget = notebook.widget(1)
     widget.focus("tilt")
     start, words = widget.pixels(), widget.text()
     times = widget.press("ArrowRight", 12)
@@ -32,6 +40,7 @@ def test_the_sliders_move_the_crop(open_notebook):
     print(
         f"\nlesson 05, key press to pixels: median {statistics.median(times):.0f} ms of {len(times)} presses"
     )
+    print(f"the pyramid: median {statistics.median(answers):.0f} ms of {len(answers)} presses")
     assert statistics.median(times) < 5000, "a slider that takes seconds is no slider"
     assert widget.alerts() == []
     assert notebook.errors() == []
