@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import facelab as fl
 from facelab.course import unseen
 from facelab.course.lesson02 import split_people
+from facelab.course.lesson04 import never_seen
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +54,48 @@ def test_a_stored_row_can_be_had_again(task, name):
         if (row["setting"], row["loss"], row["seed"]) == (str(setting), name, 100)
     )
     # the last digits differ from processor to processor, and training carries them on
-    assert unseen.measure(task, name, 100, setting)["EER"] == pytest.approx(stored, abs=0.003)
+    assert unseen.measure(task, unseen.RIVALS, name, 100, setting)["EER"] == pytest.approx(stored, abs=0.003)
 
 
 def test_the_control_needs_no_names(task):
     assert 0.12 < unseen.pca(task, 8) < 0.15
     assert unseen.pca(task, 64) < 0.02
     assert task.eer(task.unseen) < unseen.pca(task, 64), "128 numbers hold more than 64 of them"
+
+
+def test_the_papers_losses_are_measured_alike():
+    rows = never_seen.stored()
+    assert {row["setting"] for row in rows} == {str(setting) for setting in never_seen.SETTINGS}
+    assert {row["loss"] for row in rows} == set(never_seen.PAPERS)
+    seeds = {row["seed"] for row in rows}
+    assert len(rows) == len(never_seen.SETTINGS) * len(never_seen.PAPERS) * len(seeds)
+
+
+def test_differences_are_paired_by_seed_and_wide_enough_for_all_of_them():
+    rows = [
+        {"setting": "x", "loss": name, "seed": seed, "EER": base + 0.01 * seed}
+        for name, base in ((never_seen.CONTROL, 0.10), ("same", 0.10), ("worse", 0.13))
+        for seed in range(4)
+    ]
+    rows[-1]["EER"] += 0.004
+    found = never_seen.differences(rows, "x")
+    assert found["same"] == pytest.approx((0, 0), abs=1e-9)
+    mean, half = found["worse"]
+    assert mean == pytest.approx(3.1)
+    paired = np.array([3, 3, 3, 3.4])
+    one = stats.t.ppf(0.975, 3) * paired.std(ddof=1) / 2
+    two = stats.t.ppf(0.9875, 3) * paired.std(ddof=1) / 2
+    assert half == pytest.approx(two) and half > one
+
+
+@pytest.mark.parametrize("name", ["GroupFace", "MagFace"])
+def test_a_stored_row_of_a_paper_can_be_had_again(task, name):
+    setting = never_seen.SETTINGS[-1]
+    stored = next(
+        row["EER"]
+        for row in never_seen.stored()
+        if (row["setting"], row["loss"], row["seed"]) == (str(setting), name, 100)
+    )
+    assert unseen.measure(task, never_seen.PAPERS, name, 100, setting)["EER"] == pytest.approx(
+        stored, abs=0.003
+    )

@@ -299,7 +299,7 @@ def test_clients_killed_at_random_instants(dsn):
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, cwd=HERE.parent)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
-    assert seen["done"] > 25, seen
+    assert seen["done"] > 5, f"and clients must have done something, however slow the machine: {seen}"
     assert seen["between: old"] + seen["between: new"] > 5, f"kills must hit clients at work: {seen}"
 
 

@@ -106,13 +106,17 @@ def learn(
         matrix, head = nn.Linear(task.x.shape[1], numbers, bias=False), loss(numbers, task.classes)
     options = {"epochs": epochs, "batches": batches, "seed": seed, "device": "cpu", "progress": False}
     training.fit(matrix, head, task.x, task.y, **options)
-    return training.embeddings_of(matrix, task.unseen).numpy()
+    vectors = training.embeddings_of(matrix, task.unseen)
+    if isinstance(head, losses.GroupFace):  # a part of its network lies in the loss
+        with torch.inference_mode():
+            vectors = head.eval().embed(vectors)
+    return vectors.numpy()
 
 
-def measure(task: Task, name: str, seed: int, setting: Setting) -> dict:
+def measure(task: Task, rivals: dict[str, Loss], name: str, seed: int, setting: Setting) -> dict:
     """The EER of one rival with one seed: a row for a plot."""
     uniform = setting.uniform and not name.startswith("triplets")
-    vectors = learn(task, RIVALS[name], setting.numbers, setting.epochs, seed, uniform)
+    vectors = learn(task, rivals[name], setting.numbers, setting.epochs, seed, uniform)
     return {"setting": str(setting), "loss": name, "seed": seed, "EER": round(task.eer(vectors), 5)}
 
 

@@ -154,6 +154,7 @@ class Table:
     def __init__(self, columns: Columns):
         self._columns = {name: Growing(array) for name, array in columns.arrays.items()}
         self._ends = Growing(line_ends(columns.people))
+        self.names: dict[int, str] = {}  # of those who were found, by id; they go when the table goes
 
     @property
     def columns(self) -> Columns:

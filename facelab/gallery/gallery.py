@@ -338,9 +338,12 @@ class Gallery(BaseGallery):
         """{id: name} of everybody found, each looked up once for all probes."""
         if not found:
             return {}
-        ids = np.unique(np.concatenate([ids for ids, _ in found]))
-        rows = np.searchsorted(self._now.columns.ids, ids).tolist()
-        return {person: self._entry(row)[0] for person, row in zip(ids.tolist(), rows, strict=True)}
+        now = self._now
+        ids = set(np.concatenate([ids for ids, _ in found]).tolist())
+        new = sorted(ids - now.names.keys())
+        for person, row in zip(new, np.searchsorted(now.columns.ids, new).tolist(), strict=True):
+            now.names[person] = self._entry(row)[0]
+        return {person: now.names[person] for person in ids}
 
     def export_slides(self, path: str | PathLike) -> None:
         """Write everybody in the layout of the slides (`facelab.gallery.slides`).

@@ -224,9 +224,9 @@ def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
     """(…, n) float64: the cosine of each of (…, n, D) with (D,) or (…, 1, D). Float64 throughout, and every
     row alike."""
     vectors, probe = vectors.astype(np.float64), probe.astype(np.float64)
-    products = vectors * vectors
-    norms = np.sqrt(products.sum(axis=-1) * (probe * probe).sum(axis=-1))
-    return np.multiply(vectors, probe, out=products).sum(axis=-1) / norms
+    squares = np.einsum("...d,...d->...", vectors, vectors)
+    squares *= np.einsum("...d,...d->...", probe, probe)
+    return np.einsum("...d,...d->...", vectors, probe) / np.sqrt(squares, out=squares)
 
 
 def means(own: Iterable[np.ndarray]) -> np.ndarray:

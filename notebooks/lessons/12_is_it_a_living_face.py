@@ -26,7 +26,7 @@
 #
 # **Prerequisites.** Lesson 00; error rates as in lesson 08.
 #
-# **Minutes.** 70 with the exercises; as a walk (▸), 45.
+# **Minutes.** 65 with the exercises; as a walk (▸), 45.
 #
 # **Words.** Presentation attack detection (anti-spoofing) is 위조 탐지 in Korean and なりすまし検知 in
 # Japanese; *bona fide* is what is no attack.

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -277,6 +278,30 @@ class Live:
             self.page.keyboard.press(key)
             self.page.wait_for_function(f"image => image.times.length > {before}", arg=image, timeout=20_000)
         return image.evaluate(f"image => image.times.slice(-{times})")
+
+    def to_and_fro(self, key: str, times: int = 20) -> list[float]:
+        """As `press`, on a slider of few steps: two there and two back."""
+        back = {"ArrowRight": "ArrowLeft", "ArrowLeft": "ArrowRight"}[key]
+        return [ms for n in range(times // 2) for ms in self.press(back if n % 2 else key, 2)]
+
+
+SPENT: dict[str, list[float]] = {}
+
+
+@pytest.fixture
+def slider_times():
+    """`slider_times("05, tilt", milliseconds)`: from key press to pixels; all of them are said at the end."""
+    return lambda name, spent: SPENT.setdefault(name, []).extend(spent)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if SPENT:
+        terminalreporter.section("sliders, key press to pixels")
+    for name, spent in SPENT.items():
+        median, late = np.percentile(spent, (50, 95))
+        terminalreporter.line(
+            f"{name:40} median {median:4.0f} ms, 95th percentile {late:4.0f} ms of {len(spent):2} presses"
+        )
 
 
 @pytest.fixture

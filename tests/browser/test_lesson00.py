@@ -16,7 +16,7 @@ def rates():
     return read
 
 
-def test_the_threshold_moves_both_errors(open_notebook, rates, capsys):
+def test_the_threshold_moves_both_errors(open_notebook, rates, slider_times):
     notebook = open_notebook("00_start_here.ipynb")
     notebook.run_all()
     assert notebook.errors() == []
@@ -31,8 +31,7 @@ def test_the_threshold_moves_both_errors(open_notebook, rates, capsys):
     assert more_matched > matched
     assert widget.alerts() == []
     assert notebook.elsewhere == []
-    with capsys.disabled():
-        print(f"\n00, threshold: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
+    slider_times("00, threshold", times)
 
 
 def test_the_hardest_pairs_can_be_looked_through(open_notebook):

@@ -3,7 +3,7 @@
 import re
 
 
-def test_epochs_and_the_map(open_notebook, capsys):
+def test_epochs_and_the_map(open_notebook, slider_times):
     notebook = open_notebook("01_metric_learning.ipynb")
     notebook.run_all()
     assert notebook.errors() == []
@@ -48,5 +48,4 @@ def test_epochs_and_the_map(open_notebook, capsys):
     assert faces.locator("[role=alert]").count() == 0
     assert notebook.errors() == []
     assert notebook.elsewhere == []
-    with capsys.disabled():
-        print(f"\n01, epochs: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
+    slider_times("01, epochs", times)

@@ -92,7 +92,7 @@ def board(lab, open_notebook):
     assert opened.elsewhere == []
 
 
-def test_mouse_and_keyboard_move_points_and_the_loss_follows(board, capsys):
+def test_mouse_and_keyboard_move_points_and_the_loss_follows(board, slider_times):
     page = board.page
     assert "semi-hard" in board.text()
     start, loss = board.where("negative"), board.loss()
@@ -109,9 +109,7 @@ def test_mouse_and_keyboard_move_points_and_the_loss_follows(board, capsys):
     assert board.where("anchor")[0] == pytest.approx(start[0] + 1.0, abs=0.02)
     assert board.text() != words
     page.wait_for_function("() => window.textTimes.length >= 3")
-    times = sorted(page.evaluate("() => window.textTimes"))
-    with capsys.disabled():
-        print(f"\n02, triplet: key press to pixels, median {times[len(times) // 2]:.0f} ms")
+    slider_times("02, triplet", page.evaluate("() => window.textTimes"))
 
     page.keyboard.press("Tab")  # on to the positive
     start, words = board.where("positive"), board.text()
@@ -159,7 +157,7 @@ def test_javascript_gives_what_python_gives(browser):
         page.close()
 
 
-def test_the_lesson(open_notebook, capsys):
+def test_the_lesson(open_notebook, slider_times):
     """All cells run; the triplet answers to mouse and keys there, and the epochs can be replayed."""
     notebook = open_notebook(NAME)
     notebook.run_all()
@@ -182,8 +180,7 @@ def test_the_lesson(open_notebook, capsys):
     widget.focus("epoch")
     times = widget.press("ArrowRight", 5)
     assert widget.text().startswith("Epoch 5.")
-    with capsys.disabled():
-        print(f"\n02, epochs: key press to pixels, median {sorted(times)[2]:.0f} ms")
+    slider_times("02, epochs", times)
     assert widget.alerts() == []
     assert notebook.errors() == []
     assert notebook.elsewhere == []

@@ -24,7 +24,7 @@ def room(widget) -> float:
     return float(ROOM.search(widget.text()).group(1))
 
 
-def test_margin_sliders_move_the_regions_until_they_are_infeasible_and_the_pull(notebook, capsys):
+def test_margin_sliders_move_the_regions_until_they_are_infeasible_and_the_pull(notebook, slider_times):
     widget = notebook.widget(0)
     widget.box.get_by_role("button", name="Reset").click()  # cells of the lesson have moved it
     widget.box.get_by_text("T(θ) = cos(θ + 0.5), 8 classes").wait_for(timeout=SOON)
@@ -50,11 +50,10 @@ def test_margin_sliders_move_the_regions_until_they_are_infeasible_and_the_pull(
     gradient.box.get_by_text("s = 64, m = 0.01").wait_for(timeout=SOON)
     assert gradient.pixels() != picture
     assert gradient.alerts() == []
-    with capsys.disabled():
-        print(f"\n03, margin: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
+    slider_times("03, margin", times)
 
 
-def test_two_losses_train_and_play_and_stop(notebook, capsys):
+def test_two_losses_train_and_play_and_stop(notebook, slider_times):
     widget = notebook.widget(1)
     widget.focus("right margin")
     notebook.page.keyboard.press("ArrowLeft")
@@ -77,5 +76,4 @@ def test_two_losses_train_and_play_and_stop(notebook, capsys):
     widget.box.locator("[role=log]").get_by_text("stopped").wait_for(timeout=SOON)
     widget.box.locator("button:enabled", has_text="Start").wait_for(timeout=SOON)
     assert widget.alerts() == []
-    with capsys.disabled():
-        print(f"\n03, epochs: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
+    slider_times("03, epochs", times)

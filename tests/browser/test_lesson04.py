@@ -26,7 +26,7 @@ def notebook(lab, open_notebook):
     assert opened.elsewhere == []
 
 
-def test_a_loss_is_chosen_and_its_own_slider_moves_the_picture(notebook, capsys):
+def test_a_loss_is_chosen_and_its_own_slider_moves_the_picture(notebook, slider_times):
     widget = notebook.widget()
     picture = widget.pixels()
     widget.focus("length")
@@ -43,5 +43,4 @@ def test_a_loss_is_chosen_and_its_own_slider_moves_the_picture(notebook, capsys)
     widget.box.get_by_text("weighted by 0.05 + cos").wait_for(timeout=SOON)
     assert widget.pixels() != picture
     assert widget.alerts() == []
-    with capsys.disabled():
-        print(f"\n04, beside ArcFace: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
+    slider_times("04, beside ArcFace", times)

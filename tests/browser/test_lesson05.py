@@ -5,7 +5,7 @@ import statistics
 NAME = "05_detect_crop_rotate.ipynb"
 
 
-def test_the_sliders_move_the_crop(open_notebook):
+def test_the_sliders_move_the_crop(open_notebook, slider_times):
     notebook = open_notebook(NAME)
     notebook.run_all()
     assert notebook.errors() == []
@@ -37,10 +37,8 @@ def test_the_sliders_move_the_crop(open_notebook):
     assert "box × 1.20" in widget.text()
     assert widget.pixels() != before
 
-    print(
-        f"\nlesson 05, key press to pixels: median {statistics.median(times):.0f} ms of {len(times)} presses"
-    )
-    print(f"the pyramid: median {statistics.median(answers):.0f} ms of {len(answers)} presses")
+    slider_times("05, tilt and box", times)
+    slider_times("05, the pyramid", answers)
     assert statistics.median(times) < 5000, "a slider that takes seconds is no slider"
     assert widget.alerts() == []
     assert notebook.errors() == []

@@ -32,7 +32,7 @@ def bring(widget, side: str, name: str, data: bytes) -> None:
     )
 
 
-def test_two_photos_are_compared(open_notebook, portrait, capsys):
+def test_two_photos_are_compared(open_notebook, portrait, slider_times):
     notebook = open_notebook("06_verify_by_hand_and_deepface.ipynb")
     notebook.run_all()
     assert notebook.errors() == []
@@ -63,6 +63,5 @@ def test_two_photos_are_compared(open_notebook, portrait, capsys):
     assert widget.alerts() == []
     assert notebook.errors() == []
     assert notebook.elsewhere == []
-    with capsys.disabled():
-        for what, spent in (("threshold", times), ("tilt", tilts)):
-            print(f"\n06, {what}: key press to pixels, median {sorted(spent)[len(spent) // 2]:.0f} ms")
+    for what, spent in (("threshold", times), ("tilt", tilts)):
+        slider_times(f"06, {what}", spent)

@@ -1,7 +1,5 @@
 """Lesson 07 in the browser: three people are chosen with the keyboard, and one threshold moves everything."""
 
-import statistics
-
 NAME = "07_celebrity_histograms.ipynb"
 
 
@@ -14,7 +12,7 @@ def typed(widget, letter: str, name: str):
     return box
 
 
-def test_three_people_and_one_threshold(open_notebook, capsys):
+def test_three_people_and_one_threshold(open_notebook, slider_times):
     notebook = open_notebook(NAME)
     notebook.run_all()
     assert notebook.errors() == []
@@ -57,5 +55,4 @@ def test_three_people_and_one_threshold(open_notebook, capsys):
     assert widget.alerts() == []
     assert notebook.errors() == []
     assert notebook.elsewhere == []
-    with capsys.disabled():
-        print(f"\n07, threshold: key press to pixels, median {statistics.median(times):.0f} ms")
+    slider_times("07, threshold", times)

@@ -1,7 +1,7 @@
 """Lesson 08 in the browser: one threshold moves histograms, curve and counts; a larger test parts papers."""
 
 
-def test_a_threshold_and_a_larger_test(open_notebook, capsys):
+def test_a_threshold_and_a_larger_test(open_notebook, slider_times):
     notebook = open_notebook("08_benchmarks_and_metrics.ipynb")
     notebook.run_all()
     assert notebook.errors() == []
@@ -26,6 +26,5 @@ def test_a_threshold_and_a_larger_test(open_notebook, capsys):
     assert papers.alerts() == []
     assert notebook.errors() == []
     assert notebook.elsewhere == []
-    with capsys.disabled():
-        for what, times in (("threshold", moved), ("size of the test", grown)):
-            print(f"\n08, {what}: key press to pixels, median {sorted(times)[len(times) // 2]:.0f} ms")
+    for what, times in (("threshold", moved), ("size of the test", grown)):
+        slider_times(f"08, {what}", times)

@@ -25,7 +25,7 @@ def click(widget, button: str) -> None:
     widget.box.get_by_role("button", name=button).click()
 
 
-def test_a_gallery_in_the_browser(open_notebook, portrait, capsys):
+def test_a_gallery_in_the_browser(open_notebook, portrait, slider_times):
     notebook = open_notebook("09_gallery_identification.ipynb")
     notebook.run_all()
     assert notebook.errors() == []
@@ -77,6 +77,5 @@ def test_a_gallery_in_the_browser(open_notebook, portrait, capsys):
     assert desk.box.get_by_role("option", name="yours: me.png").count() == 0
     assert notebook.errors() == []
     assert notebook.elsewhere == []
-    with capsys.disabled():
-        for what, spent in (("threshold", thresholds), ("people", sizes), ("desk, threshold", looks)):
-            print(f"\n09, {what}: key press to pixels, median {sorted(spent)[len(spent) // 2]:.0f} ms")
+    for what, spent in (("threshold", thresholds), ("people", sizes), ("desk, threshold", looks)):
+        slider_times(f"09, {what}", spent)

@@ -45,18 +45,14 @@ def notebook(lab, open_notebook):
     assert opened.elsewhere == []
 
 
-def test_every_slider_answers(notebook, capsys):
-    medians = []
+def test_every_slider_answers(notebook, slider_times):
     for number, (label, key) in enumerate(SLIDERS):
         widget = notebook.widget(number)
         picture = widget.pixels()
         widget.focus(label)
-        spent = sorted(widget.press(key, 5))
+        slider_times(f"12, {label}", widget.to_and_fro(key) + widget.press(key))
         assert widget.changed(picture)
         assert widget.alerts() == []
-        medians.append(spent[len(spent) // 2])
-    with capsys.disabled():
-        print("\n12: key press to pixels, median ms:", *(f"{ms:.0f}" for ms in medians))
 
 
 @pytest.fixture(scope="module")
