@@ -85,7 +85,8 @@ def test_differences_are_paired_by_seed_and_wide_enough_for_all_of_them():
     paired = np.array([3, 3, 3, 3.4])
     one = stats.t.ppf(0.975, 3) * paired.std(ddof=1) / 2
     two = stats.t.ppf(0.9875, 3) * paired.std(ddof=1) / 2
-    assert half == pytest.approx(two) and half > one
+    assert half == pytest.approx(two)
+    assert half > one
 
 
 @pytest.mark.parametrize("name", ["GroupFace", "MagFace"])
