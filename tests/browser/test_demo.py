@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from facelab.course.demo import PAGES
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90
 
@@ -51,7 +53,7 @@ def test_from_the_list_to_a_page_and_a_slider(browser, demos):
     page.goto(f"{demos}/voila/render/index.ipynb")
     link = page.get_by_role("link", name="05 · Why does the crop decide")
     link.wait_for(timeout=SECONDS * 1000)
-    assert page.locator(".demo p a").count() == 12
+    assert page.locator(".demo p a").count() == len(PAGES)
     link.click()
     page.locator(".facelab-live img").wait_for(timeout=SECONDS * 1000)
     assert page.get_by_role("heading", name="Why does the crop decide more than the network?").is_visible()

@@ -18,7 +18,7 @@ def test_a_threshold_and_a_larger_test(open_notebook, slider_times):
     rates.box.get_by_text("look-alikes, threshold 0.430").wait_for(timeout=20_000)
     assert rates.alerts() == []
 
-    papers = notebook.widget(1)
+    papers = notebook.widget(2)  # after the faces
     assert "39 are larger than chance" in papers.text()
     papers.focus("size")
     grown = papers.press("ArrowRight", 10)

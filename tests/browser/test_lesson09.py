@@ -53,7 +53,7 @@ def test_a_gallery_in_the_browser(open_notebook, portrait, slider_times):
     says(open_set, "300 people")
     assert open_set.alerts() == []
 
-    desk = notebook.widget(1)
+    desk = notebook.widget(2)  # after the faces
     says(desk, "A stranger")
     desk.focus("threshold")
     looks = desk.press("ArrowRight", 10)
