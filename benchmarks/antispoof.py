@@ -82,9 +82,9 @@ def kept(name: str, make: Callable[[Path], None]) -> Path:
 
 @cache
 def _code() -> str:
-    """What the modules that make captures do, whatever their layout and docstrings."""
+    """What the modules that make captures and train on them do, whatever their layout and docstrings."""
     told = hashlib.sha256()
-    for module in (attacks, camera, captures, crops, plane, quantities):
+    for module in (attacks, camera, captures, crops, plane, quantities, fit, net):
         tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             body = getattr(node, "body", None)

@@ -241,7 +241,7 @@ def _safetensors(file: UserFile) -> dict[str, Tensor]:
         return load(file.content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         why = _why_not(file.content, error)
-        raise WeightsError(f"{file.path}: is not safetensors ({error}); it {why}") from error
+        raise WeightsError(f"{file.path}: is not safetensors ({error}): {why}") from error
 
 
 def _without_wrapping(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -149,10 +149,10 @@ def test_the_crop_stays_in_the_photo():
     face = Face(np.array([0, 10, 40, 70], np.float32), np.zeros((5, 2), np.float32), 1.0)
     left, top, right, bottom = (_enlarged(face, 4.0, 100, 120).box + 0.5).tolist()
     assert (left, top) == (0, 0)
-    assert right == int(40 * 99 / 60)
-    assert bottom == 99
+    assert right == int(40 * 99 / 60) + 1
+    assert bottom == 100
     inside = _enlarged(face, 1.0, 100, 120).box + 0.5
-    assert inside.tolist() == [0, 10, 40, 70]
+    assert inside.tolist() == [0, 10, 41, 71], "the last row and column belong to it"
 
 
 def test_the_first_use_pins_and_another_file_is_refused(tmp_path):

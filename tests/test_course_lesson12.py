@@ -48,15 +48,6 @@ def test_a_minute_is_enough_for_the_attacks_it_has_seen(data, net):
         assert metrics.auc(told[rows], held.live[rows]) > 0.8, kind
 
 
-def test_the_detector_of_a_lesson_goes_into_a_pipeline(data, net):
-    detector = lesson12.drawn_detector(net, data.of(data.held))
-    live = scores(net, data.of(data.held).crops)[data.of(data.held).live]
-    assert metrics.bpcer(live, detector.threshold) <= 0.05
-    pipe = fl.Pipeline(device="cpu", antispoof=detector)
-    assert pipe.min_live == detector.threshold
-    assert 0 <= pipe.one(portraits.collins()).faces[0].live <= 1
-
-
 def test_a_slider_step_is_quick(net):
     photo, face = lesson12.scene(5)
     seconds = []

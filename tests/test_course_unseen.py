@@ -100,3 +100,8 @@ def test_a_stored_row_of_a_paper_can_be_had_again(task, name):
     assert unseen.measure(task, never_seen.PAPERS, name, 100, setting)["EER"] == pytest.approx(
         stored, abs=0.003
     )
+
+
+def test_the_scale_of_dynamic_adacos_runs_away_where_centres_crowd(task):
+    assert never_seen.runaway(task, 8, steps=60)[-1] > 1e4
+    assert never_seen.runaway(task, 64, steps=60)[-1] < 20

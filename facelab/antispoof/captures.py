@@ -98,7 +98,8 @@ def make_captures(
     progress: bool = False,
 ) -> Captures:
     """Of each photo so many bona fide captures and one of each kind of attack; behind some attacks stands the
-    person of the next photo. The same seed gives the same, whatever the number of photos."""
+    person of the next photo. The same seed gives the same, however many photos follow (the next of the last
+    one is the first)."""
     from tqdm.auto import tqdm
 
     crops, kind = [], []

@@ -71,7 +71,7 @@ class FileDetector(LiveDetector):
     """A network in a file whose name begins with the scale of its crop, as Minivision's do.
 
     A state dict is MiniFASNet's. An ONNX file is fed like it: one input (N, 3, S, S), BGR, 0 … 255; its
-    first output is logits, (N, 2) or (N, 3) with "bona fide" second, or (N, 1). An exported softmax would
+    first output is logits, (N, 2) to (N, 4) with "bona fide" second, or (N, 1). An exported softmax would
     be squeezed a second time and keep the order of scores.
     """
 
@@ -102,8 +102,8 @@ class FileDetector(LiveDetector):
         logits = self.net(crops.flip(-1).permute(0, 3, 1, 2).float()).float()
         if logits.ndim != 2 or logits.shape[1] not in (1, 2, 3, 4):
             raise FacelabError(
-                f"{self.file.path}: gave {tuple(logits.shape)} for {len(crops)} faces; (N, 1), (N, 2) or "
-                "(N, 3) is wanted."
+                f"{self.file.path}: gave {tuple(logits.shape)} for {len(crops)} faces; (N, 1) to (N, 4) "
+                "is wanted."
             )
         live = logits.softmax(1)[:, BONA_FIDE] if logits.shape[1] > 1 else logits[:, 0].sigmoid()
         return live.cpu().numpy()
@@ -184,12 +184,14 @@ def _scale_of(path: Path) -> float:
             f"{path}: at what scale does it want its crops? Nothing but its name can say: call it as "
             "Minivision does, such as 2.7_80x80_MiniFASNetV2.pth (crops of 2.7 times the box)."
         )
+    if float(found[1]) == 0:
+        raise WeightsError(f"{path}: its name asks for crops of 0 times the box. Minivision's is 2.7 or 4.")
     return float(found[1])
 
 
 def _enlarged(face: Face, scale: float, height: int, width: int) -> Face:
     """The box `scale` times as large, made smaller and shifted so that it lies in the photo, at whole
-    pixels, as the published code cuts it out."""
+    pixels, as the published code cuts it out (its last row and column belong to it)."""
     (x1, y1, x2, y2), wide, high = face.box.tolist(), face.width, face.height
     scale = min((height - 1) / high, (width - 1) / wide, scale)
     edges = []
@@ -198,8 +200,8 @@ def _enlarged(face: Face, scale: float, height: int, width: int) -> Face:
         ((y1 + y2) / 2, high * scale, height),
     ):
         low = max(middle - length / 2, 0.0)
-        low -= max(low + length - limit, 0.0)
-        edges.append((int(max(low, 0.0)), int(max(low, 0.0) + length)))
+        low -= max(low + length - (limit - 1), 0.0)
+        edges.append((int(max(low, 0.0)), int(max(low, 0.0) + length) + 1))
     (left, right), (top, bottom) = edges
     box = np.array([left, top, max(right, left + 1), max(bottom, top + 1)], np.float32) - 0.5
     return Face(box, face.landmarks, face.score)

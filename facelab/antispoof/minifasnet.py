@@ -152,7 +152,13 @@ def minifasnet(tensors: Mapping[str, np.ndarray], what: str) -> MiniFASNet:
             f"{what}: no MiniFASNet, whose tensors have names such as conv_6_dw.conv.weight and prob.weight. "
             f"The first of its {len(tensors)} are {', '.join(list(tensors)[:3])}."
         )
-    kernel, classes = tensors["conv_6_dw.conv.weight"].shape[-1], len(tensors["prob.weight"])
+    last, prob = tensors["conv_6_dw.conv.weight"], tensors["prob.weight"]
+    if last.ndim != 4 or prob.ndim != 2 or not 1 <= len(prob) <= 4:
+        raise WeightsError(
+            f"{what}: no MiniFASNet: conv_6_dw.conv.weight {tuple(last.shape)} should have 4 axes and "
+            f"prob.weight {tuple(prob.shape)} 2, for 1 to 4 classes."
+        )
+    kernel, classes = last.shape[-1], len(prob)
     wrong = []
     for variant in VARIANTS:
         net = MiniFASNet(variant, kernel, classes)

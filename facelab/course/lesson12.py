@@ -19,7 +19,7 @@ from facelab.antispoof import crops, fit
 from facelab.antispoof.attacks import KINDS, Attack, Behind
 from facelab.antispoof.camera import Camera
 from facelab.antispoof.captures import BONA_FIDE, Captures, make_captures
-from facelab.antispoof.detector import LiveDetector, OwnDetector, load
+from facelab.antispoof.detector import OwnDetector, load
 from facelab.antispoof.net import TwoScales, scores
 from facelab.course import drawn
 from facelab.course.widgets.fan import one_thread
@@ -125,17 +125,6 @@ def quick_fit(
     recipe = replace(fit.RECIPE, epochs=epochs, batch_size=32, ema=0.9, seed=seed)
     with one_thread():
         return fit.fit(captures, recipe, on_epoch, stop)
-
-
-def drawn_detector(net: TwoScales, captures: Captures, bpcer: float = 0.05) -> LiveDetector:
-    """A detector for `Pipeline(antispoof=…)` whose threshold turns away `bpcer` of these bona fide
-    captures."""
-    import torch
-
-    from facelab.metrics import threshold_at_bpcer
-
-    live = scores(net, captures.crops[captures.live])
-    return OwnDetector(torch.device("cpu"), net, threshold_at_bpcer(live, bpcer))
 
 
 # --------------------------------------------------------------------------- for sliders
@@ -272,7 +261,6 @@ __all__ = [
     "Data",
     "attacked",
     "drawn_captures",
-    "drawn_detector",
     "face_of_drawing",
     "honest_captures",
     "live_score",

@@ -77,10 +77,12 @@ def attack_rates(scores, kinds, threshold: float, bona_fide: str = "bona fide") 
 
     Raises ValueError where attacks or bona fide presentations are missing, or the two differ in length.
     """
+    if np.isnan(threshold):
+        raise ValueError("threshold=nan: no score reaches it, and none fails it.")
     scores, kinds = vector(scores, "scores"), np.asarray(kinds)
     if kinds.shape != scores.shape:
         raise ValueError(f"scores has {len(scores)} entries and kinds has shape {kinds.shape}: one for each.")
-    names = [str(kind) for kind in dict.fromkeys(kinds.tolist()) if kind != bona_fide]
+    names = [kind for kind in dict.fromkeys(kinds.tolist()) if kind != bona_fide]
     if not names:
         raise ValueError("There is no attack, so APCER has no denominator.")
     return AttackRates(

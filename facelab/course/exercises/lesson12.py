@@ -26,6 +26,10 @@ def _averaged(scores, kinds, threshold):
     return apcer, np.mean(~passes[kinds == "bona fide"])
 
 
+def _strictly(scores, kinds, threshold):
+    return rates(scores, kinds, np.nextafter(threshold, 1))
+
+
 def _refused(scores, kinds, threshold):
     _, bpcer = rates(scores, kinds, threshold)
     least = min(np.mean(scores[kinds == kind] >= threshold) for kind in set(kinds) - {"bona fide"})
@@ -41,17 +45,17 @@ def _refused(scores, kinds, threshold):
         "BPCER: np.mean(scores[kinds == 'bona fide'] < threshold).",
     ),
     solution=rates,
-    mistakes=(_pooled, _averaged, _refused, lambda s, k, t: rates(s, k, t)[::-1]),
+    mistakes=(_pooled, _averaged, _refused, _strictly, lambda s, k, t: rates(s, k, t)[::-1]),
 )
 def the_kind_that_works(answer):
     kinds = np.array(["bona fide"] * 10 + ["print"] * 8 + ["replay"] * 4 + ["mask"] * 2)
     scores = np.concatenate(
-        [np.linspace(0.35, 0.98, 10), np.linspace(0.02, 0.61, 8), [0.1, 0.2, 0.45, 0.5], [0.2, 0.9]]
+        [np.linspace(0.35, 0.98, 10), np.linspace(0.02, 0.6, 8), [0.1, 0.2, 0.45, 0.5], [0.2, 0.55]]
     )
-    for threshold in (0.5, 0.4):
+    scores[2] = 0.5  # one honest score at the first threshold, and the last print's at the second
+    for threshold in (0.5, 0.6):
         got = answer(scores.copy(), kinds.copy(), threshold)
-        expect(isinstance(got, tuple | list) and len(got) == 2, "Two numbers: the worst APCER, and BPCER.")
-        got, wants = [number(one) for one in got], rates(scores, kinds, threshold)
+        got, wants = array(got, (2,)), rates(scores, kinds, threshold)
         if close(got, wants, atol=1e-9):
             continue
         for wrong, words in (
@@ -71,18 +75,16 @@ def the_kind_that_works(answer):
         ):
             if close(got, wrong(scores, kinds, threshold), atol=1e-9):
                 raise Wrong(words)
-        if (
-            close(got[1], np.mean(scores[kinds == "bona fide"] <= threshold), atol=1e-9)
-            and got[1] != wants[1]
-        ):
+        strict = _strictly(scores, kinds, threshold)
+        if any(close(got[n], strict[n], atol=1e-9) and not close(got[n], wants[n]) for n in (0, 1)):
             raise Wrong("A score *at* the threshold passes.")
         raise Wrong(
             f"threshold {threshold}: the worst APCER is {wants[0]:.3f} and BPCER {wants[1]:.3f}, not "
             f"{got[0]:.3f} and {got[1]:.3f}."
         )
     return (
-        "Two masks decided it, one of which passed. That is 50 % with an interval from 1 to 99 %: a kind of "
-        "attack that was tried twice was hardly tried."
+        "At 0.5 two masks decided it, one of which passed. That is 50 % with an interval from 1 to 99 %: a "
+        "kind of attack that was tried twice was hardly tried."
     )
 
 
@@ -105,13 +107,14 @@ def threshold_for(live, rate):
     mistakes=(
         lambda live, rate: np.sort(live)[::-1][int(rate * len(live))],
         lambda live, rate: np.sort(live)[int(rate * len(live)) + 1],
+        lambda live, rate: np.sort(live)[round(rate * len(live))],
         lambda live, rate: rate,
         lambda live, rate: 0.0,
     ),
 )
 def five_in_a_hundred(answer):
     live = np.random.default_rng(4).beta(6, 2, 200)
-    for rate in (0.05, 0.01, 0.0):
+    for rate in (0.05, 0.033, 0.01, 0.0):
         got = number(answer(live.copy(), rate))
         lost = int((live < got).sum())
         allowed = int(rate * len(live) + 1e-9)
@@ -151,6 +154,7 @@ def door(fnmr, bpcer, iapar, visitors, attackers):
     mistakes=(
         lambda f, b, i, n, a: ((n - a) * f * b, a * i),
         lambda f, b, i, n, a: ((n - a) * max(f, b), a * i),
+        lambda f, b, i, n, a: ((n - a) * (f + b), a * i),
         lambda f, b, i, n, a: ((n - a) * (1 - f) * (1 - b), a * i),
         lambda f, b, i, n, a: (n * (1 - (1 - f) * (1 - b)), a * i),
         lambda f, b, i, n, a: ((n - a) * (1 - (1 - f) * (1 - b)), a * i * (1 - b)),
@@ -159,21 +163,21 @@ def door(fnmr, bpcer, iapar, visitors, attackers):
 def a_door(answer):
     given = (0.02, 0.05, 0.30, 10_000, 100)
     got = answer(*given)
-    expect(isinstance(got, tuple | list) and len(got) == 2, "Two numbers: turned away, and let in.")
-    away, inside = (number(one) for one in got)
+    away, inside = array(got, (2,))
     wants, (f, b, i, n, a) = door(*given), given
     where = f"FNMR {f}, BPCER {b}, IAPAR {i}, {n:,} visitors, {a} of them attackers"
     for wrong, words in (
         ((n - a) * f * b, "that is who fails at *both*. Failing at either is enough to stand outside."),
-        ((n - a) * max(f, b), "the two errors meet different people, so they (nearly) add up."),
+        ((n - a) * max(f, b), "some fail at the one, some at the other, and a few at both."),
+        ((n - a) * (f + b), "those who fail at both are counted twice."),
         ((n - a) * (1 - f) * (1 - b), "those are the honest who get *in*."),
         (n * (1 - (1 - f) * (1 - b)), "the attackers are not honest people: visitors − attackers."),
     ):
-        if close(away, wrong, rtol=1e-6) and not close(away, wants[0], rtol=1e-6):
+        if close(away, wrong, atol=0.5) and not close(away, wants[0], atol=0.5):
             raise Wrong(f"{where}: {words}")
-    expect(close(away, wants[0], rtol=1e-6), f"{where}: {wants[0]:.1f} are turned away, not {away:.1f}.")
+    expect(close(away, wants[0], atol=0.5), f"{where}: {wants[0]:.1f} are turned away, not {away:.1f}.")
     expect(
-        close(inside, wants[1], rtol=1e-6),
+        close(inside, wants[1], atol=0.5),
         f"{where}: {wants[1]:.1f} attackers get in, not {inside:.1f}. IAPAR is the share of attacks that "
         "pass detector and matcher both.",
     )

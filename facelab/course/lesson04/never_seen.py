@@ -1,17 +1,19 @@
 """The losses of this lesson on people never seen, in lesson 03's harness (`facelab.course.unseen`).
 
 All have lesson 03's scale, s = 16, and 0.3 where ArcFace has its margin; what each adds is as in its paper.
-Twelve losses, two sizes of embedding: nothing here was chosen by its result.
+Twelve losses, two sizes of embedding: nothing here was chosen by its result, but that AdaCos has its fixed
+scale: in eight dimensions the dynamic one grows without end (`runaway`).
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 from facelab import losses
-from facelab.course.unseen import Loss, Setting
+from facelab.course.unseen import Loss, Setting, Task, learn
 
 S, M = 16.0, 0.3
 
@@ -29,7 +31,7 @@ PAPERS: dict[str, Loss] = {
     "no margin": lambda numbers, classes: losses.CosFace(numbers, classes, s=S, m=0.0),
     CONTROL: lambda numbers, classes: losses.ArcFace(numbers, classes, s=S, m=M),
     "AdaptiveFace": lambda numbers, classes: losses.AdaptiveFace(numbers, classes, s=S, m=0.2),
-    "AdaCos": losses.AdaCos,
+    "AdaCos, fixed": lambda numbers, classes: losses.AdaCos(numbers, classes, dynamic=False),
     "MV-Softmax": lambda numbers, classes: losses.MVSoftmax(numbers, classes, s=S, m=M, t=1.2),
     "CurricularFace": lambda numbers, classes: losses.CurricularFace(numbers, classes, s=S, m=M),
     "GroupFace": lambda numbers, classes: losses.GroupFace(numbers, classes, K=4, s=S, m=M),
@@ -66,3 +68,17 @@ def differences(rows: list[dict], setting: str, level: float = 0.95) -> dict[str
         wide = stats.t.ppf(1 - (1 - level) / 2 / len(others), len(paired) - 1)
         found[name] = (float(paired.mean()), float(wide * paired.std(ddof=1) / np.sqrt(len(paired))))
     return found
+
+
+def runaway(task: Task, numbers: int, seed: int = 0, steps: int = 300) -> np.ndarray:
+    """The scales that the dynamic AdaCos chooses, one a step, until they or the steps end.
+
+    It is ln B over a cosine, and B the sum of e^{s cos θ_j} over the others. Where they stay near 90°, as the
+    paper observes, B is about C − 1 whatever s is. Where some are near, B grows with e^s, and s with ln B.
+    """
+    scales: list[float] = []
+    head = losses.AdaCos(numbers, task.classes)
+    head.register_forward_hook(lambda *_: scales.append(float(head.s)))
+    with suppress(ValueError):  # `fit` stops at a loss that is not finite
+        learn(task, lambda *_: head, numbers, epochs=steps // 20, seed=seed, uniform=True)
+    return np.array(scales[:steps])

@@ -1,5 +1,7 @@
 """A challenge before a camera: look ahead, then turn your head as you are told. A photo cannot obey."""
 
+import time
+
 import numpy as np
 import traitlets
 
@@ -12,16 +14,21 @@ SIDES = {-1: "to your right", 1: "to your left"}
 """By the sign of the nose's way in the camera's picture, which is not mirrored: whoever turns to her own
 left moves her nose to the image's right."""
 
-PATIENCE = 60
-"""Frames that one turn may take."""
+PATIENCE = 8.0
+"""Seconds that one turn may take."""
+
+AHEAD = (0.4, 0.6)
+"""Where the nose lies when somebody looks ahead."""
 
 
 class Challenge(Mirror):
-    """Three turns, their sides drawn by lot, judged by the five landmarks alone.
+    """Three turns, their sides drawn by lot, judged by the five landmarks alone. A turn to the other side
+    ends it: else a film of a head that turns to and fro would pass whatever the lot.
 
     places   the nose's place in every frame with a face so far (`lesson12_turn.nose_place`)
     asked    the side that is asked for now: −1, 1, or None while it waits for a look ahead
-    passed   True once all turns were made, False when one took too long, None until then
+    passed   True once all turns were made, False when one took too long or went to the other side, None
+             until then
 
     Frames are treated as the mirror treats them: looked at, and forgotten.
     """
@@ -40,7 +47,8 @@ class Challenge(Mirror):
         self._ahead: float | None = None
         self._back = False  # whether the head has come back after the turn before
         self._sides = self._rng.choice((-1, 1), TURNS).tolist()
-        self._waited = 0
+        self._since = 0.0  # when the turn was asked for
+        self._astray = False
         self.passed: bool | None = None
 
     @property
@@ -60,8 +68,10 @@ class Challenge(Mirror):
                 face["label"] = ""
         return answer
 
-    def judge(self, faces: list[dict]) -> str:
-        """What to do next, or what came of it, in words, after one more frame with these faces."""
+    def judge(self, faces: list[dict], now: float | None = None) -> str:
+        """What to do next, or what came of it, in words, after one more frame with these faces, seen at `now`
+        (seconds; None: the clock's)."""
+        now = time.monotonic() if now is None else now
         if self.passed is not None:
             return self._end()
         if len(faces) != 1:
@@ -69,19 +79,21 @@ class Challenge(Mirror):
         place = nose_place(np.array(faces[0]["landmarks"]))
         self.places.append(place)
         if self._ahead is None:
-            if len(self.places) >= 5 and np.ptp(self.places[-5:]) < 0.06:
-                self._ahead, self._back = float(np.median(self.places[-5:])), True
+            still = len(self.places) >= 5 and np.ptp(self.places[-5:]) < 0.06
+            if still and AHEAD[0] <= np.median(self.places[-5:]) <= AHEAD[1]:
+                self._ahead, self._back, self._since = float(np.median(self.places[-5:])), True, now
             else:
                 return "Look straight ahead, and hold still for a moment."
         moved = place - self._ahead
-        self._waited += 1
         if not self._back:
             self._back = abs(moved) < ASKED / 2
         elif moved * self._sides[0] >= ASKED:
-            self._sides, self._back, self._waited = self._sides[1:], False, 0
+            self._sides, self._back, self._since = self._sides[1:], False, now
             if not self._sides:
                 self.passed = True
-        if self.passed is None and self._waited > PATIENCE:
+        elif moved * self._sides[0] <= -ASKED:
+            self.passed, self._astray = False, True
+        if self.passed is None and now - self._since > PATIENCE:
             self.passed = False
         if self.passed is not None:
             return self._end()
@@ -94,6 +106,8 @@ class Challenge(Mirror):
     def _end(self) -> str:
         if self.passed:
             return f"All {TURNS} turns were made: what stands there has a nose. Stop, and Start for another."
+        if self._astray:
+            return "That was the other side: a film does not listen. Stop, and Start to try again."
         far = max(abs(place - self._ahead) for place in self.places) if self._ahead is not None else 0.0
         return f"That took too long. The nose has moved by {far:.2f} at most. Stop, and Start to try again."
 

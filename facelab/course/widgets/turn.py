@@ -8,7 +8,7 @@ from facelab.course.widgets.base import LiveWidget, choice, slider
 from facelab.course.widgets.picture import LivePicture
 
 COLOURS = dict(zip(model.HELD, (GREEN, BLUE, PURPLE), strict=True))
-ASKED = 0.15
+ASKED = 0.2
 """So far must the nose's place move for a turn to count (`widgets.challenge` asks the same)."""
 
 
