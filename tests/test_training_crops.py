@@ -1,6 +1,8 @@
 """Photos → crops, once: gone on with when interrupted, checked when read, honest about what is missing."""
 
 import json
+import signal
+import sys
 
 import h5py
 import numpy as np
@@ -178,12 +180,34 @@ def test_the_command_trains_resumes_and_exports(album, tmp_path):
     wrong = run.invoke(app, ["train", str(album), str(tmp_path / "x"), "--held-out", "nobody.txt"])
     assert wrong.exit_code == 2
     assert "neither a share (0.1), nor devtest, nor a text file" in " ".join(wrong.stderr.split())
+    assert "cutting faces out" not in again.stderr + wrong.stderr
     bad = run.invoke(app, ["train", str(album), str(tmp_path / "x"), "--head", "Arcface"])
     assert bad.exit_code == 2
     assert "choose one of Softmax" in bad.stderr
+    bad = run.invoke(app, ["train", str(album), str(tmp_path / "x"), "--head", "Softmax", "-m", "0.3"])
+    assert "'Softmax' has no m" in bad.stderr
     written = run.invoke(app, ["export", str(out), str(tmp_path / "o.onnx")])
     assert written.exit_code == 0, written.output
     assert "agrees with onnxruntime" in written.stdout
+
+
+def test_ctrl_c_ends_the_cutting_and_a_second_one_the_training(album, tmp_path, monkeypatch):
+    seen = []
+
+    def cut(*_):
+        seen.append(signal.getsignal(signal.SIGINT))
+        return crops_of(np.zeros((8, 112, 112, 3), np.uint8), np.arange(8) // 2, list("abcd"))
+
+    def trained(*_, stop, **__):
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sys.modules["facelab.cli.train"], "_crops", cut)
+    monkeypatch.setattr("facelab.training.train", trained)
+    done = CliRunner().invoke(app, ["train", str(album), str(tmp_path / "out"), "--held-out", "0.5"])
+    assert done.exit_code == 130, done.output
+    assert seen == [signal.default_int_handler]
 
 
 def test_crops_made_in_memory():

@@ -17,7 +17,20 @@ from torch import nn
 import facelab as fl
 from facelab.course import drawn
 from facelab.errors import FacelabError, WeightsError
-from facelab.training import Recipe, Stop, crops_of, logs, optimise, split, to_onnx, train
+from facelab.training import (
+    Recipe,
+    Split,
+    Stop,
+    checkpoint,
+    crops_of,
+    judge,
+    logs,
+    optimise,
+    processes,
+    split,
+    to_onnx,
+    train,
+)
 from tests import trainer_for_killing as run_of
 
 SCRIPT = Path(run_of.__file__)
@@ -69,6 +82,7 @@ def test_killed_and_resumed_it_has_the_losses_of_an_unbroken_run(whole, tmp_path
         time.sleep(0.002)
     started.send_signal(signal.SIGKILL)
     assert started.wait() == -signal.SIGKILL, "it was still running"
+    assert len(losses(out)) >= checkpoint.read(out).told["step"], "the log reaches as far as the checkpoint"
     resumed = run_of.run(out, resume=True)
     assert 0 < len(resumed.losses) < len(whole.losses)
     assert losses(out) == pytest.approx(whole.losses.tolist(), rel=1e-6)
@@ -174,6 +188,14 @@ def test_what_does_not_fit_is_said(tmp_path):
         ({"people": 5}, "must be a multiple of it"),
         ({"precision": "fp8"}, "bfloat16"),
         ({"sample": 0.0}, "above 0 and at most 1"),
+        ({"distil": -1.0}, "distil=-1.0"),
+        ({"dim": 0}, "dim ≥ 2"),
+        ({"min_photos": 0}, "min_photos ≥ 1"),
+        ({"weight_decay": -1.0}, "weight_decay ≥ 0"),
+        ({"clip": -1.0}, "clip ≥ 0"),
+        ({"people": -4}, "must be a multiple of it"),
+        ({"head": "Softmax", "head_options": {"m": 0.3}}, "'Softmax' has no m; what can be set is bias"),
+        ({"head": "SubCenterArcFace", "head_options": {"n": 1}}, r"has no n; what can be set is K, s, m, "),
     ):
         with pytest.raises(ValueError, match=said):
             Recipe(**wrong)
@@ -196,6 +218,9 @@ def test_another_recipe_or_other_data_cannot_go_on(tmp_path):
         on(held_out=0.5)
     with pytest.raises(FacelabError, match="other crops"):
         on(replace(crops, sha256="0" * 64), held_out=0.25)
+    its = split(crops, 0.25)
+    with pytest.raises(FacelabError, match=r"other photos to learn from \(near=, held_out=\)"):
+        on(held_out=replace(its, train=np.setdiff1d(its.train, its.train[:6])))
     checkpoint = tmp_path / "out" / "checkpoint.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     with pytest.raises(WeightsError, match=r"checkpoint.safetensors: damaged"):
@@ -230,7 +255,80 @@ def test_decay_is_for_matrices_only_and_the_rate_goes_up_then_down():
     assert rates[-1] < 1e-3 * rates[10]
 
 
-def test_whoever_is_kept_back_is_in_no_batch_under_any_name():
+def test_a_short_run_with_a_running_mean_is_near_the_one_without(tmp_path):
+    """At 0.999, 36 steps would keep 97 % of the first step's weights."""
+    plain, mean = (
+        train(run_of.crops(), tmp_path / str(ema), replace(run_of.RECIPE, ema=ema, distil=0.0, epochs=6),
+              held_out=0.25, device="cpu", progress=False, resamples=0)
+        for ema in (0.0, 0.999)
+    )  # fmt: skip
+    assert mean.losses.tolist() == plain.losses.tolist()
+    assert mean.figures.eer == pytest.approx(plain.figures.eer, abs=0.03)
+
+
+def test_the_running_mean_grows_old_and_only_where_it_is_asked_to():
+    net = nn.Linear(1, 1, bias=False)
+    means = [optimise.running_mean(Recipe(ema=0.9), net, young) for young in (True, False)]
+    expected = [0.0, 0.0]
+    for step in range(120):
+        nn.init.constant_(net.weight, float(step))
+        for which, decay in enumerate((min(0.9, (1 + step) / (10 + step)), 0.9)):
+            means[which].update_parameters(net)
+            expected[which] = step if step == 0 else decay * expected[which] + (1 - decay) * step
+    assert [mean.module.weight.item() for mean in means] == pytest.approx(expected, rel=1e-5)
+
+
+def test_few_pairs_give_no_rate_and_no_nan(tmp_path):
+    crops = run_of.crops()
+    its = split(crops, 0.25)
+    few = judge.pairs_of(its.held, crops.identity)
+    some = np.concatenate([np.flatnonzero(few.same), np.flatnonzero(~few.same)[:900]])
+    few = judge.Pairs(few.a[some], few.b[some], few.same[some], few.who_a[some], few.who_b[some])
+    trained = train(
+        crops, tmp_path / "out", replace(run_of.RECIPE, epochs=2), held_out=its, pairs=few, device="cpu",
+        progress=False, resamples=20,
+    )  # fmt: skip
+    assert trained.figures.tar_at_1e_2 is trained.figures.tar_interval is None
+    assert trained.figures.eer_interval is not None
+    assert "TAR" not in str(trained.figures)
+    figures = json.loads((tmp_path / "out" / "card.json").read_text(), parse_constant=pytest.fail)["figures"]
+    assert figures["tar_at_1e_2"] is None
+    assert "| TAR at FMR 1 % | too few pairs | – |" in (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert [row["tar_at_1e_2"] for row in logs.read(tmp_path / "out" / logs.EPOCHS)] == [""]
+
+
+def test_a_batch_that_processes_cannot_share_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "world", lambda: 4)
+    for recipe, said in (
+        (Recipe(batch_size=512), "198 photos of 33 people make batches of 198, which 4 processes"),
+        (Recipe(batch_size=100, people=50), "make batches of 66"),
+        (Recipe(batch_size=4), "two at least"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            train(run_of.crops(), tmp_path / "out", recipe, held_out=0.25, device="cpu", progress=False)
+
+
+def test_a_full_disk_leaves_the_checkpoint_from_before_if_any_and_nothing_beside_it(tmp_path, monkeypatch):
+    def full(target, data):
+        target.with_name(f"{target.name}.new").write_bytes(data[:99])
+        raise OSError(28, "No space left on device")
+
+    out, written = tmp_path / "out", checkpoint.write_atomically
+    monkeypatch.setattr(checkpoint, "write_atomically", full)
+    with pytest.raises(FacelabError, match=r"\(No space left on device\)\. Make room\.$"):
+        run_of.run(out)
+    monkeypatch.setattr(checkpoint, "write_atomically", written)
+    stop = Stop()
+    stop.set()
+    run_of.run(out, stop=stop)
+    monkeypatch.setattr(checkpoint, "write_atomically", full)
+    with pytest.raises(FacelabError, match="the one from before is whole, and --resume goes on from it"):
+        run_of.run(out, resume=True)
+    assert not list(out.glob("*.new"))
+    assert checkpoint.read(out).told["step"] == 1
+
+
+def test_whoever_is_kept_back_is_in_no_batch_under_any_name(tmp_path):
     people = drawn.identities(10)
     who = np.repeat(np.arange(10), 4)
     vectors = np.eye(12, dtype=np.float32)[who]
@@ -250,3 +348,10 @@ def test_whoever_is_kept_back_is_in_no_batch_under_any_name():
     assert set(crops.identity[less.held]) <= set(crops.identity[more.held]) | {10}, "a name stays on its side"
     with pytest.raises(FacelabError, match=r"nobody: to be kept back, but not in"):
         split(crops, ["nobody"])
+    with pytest.raises(FacelabError, match="list of people to be kept back is empty"):
+        split(crops, [])
+    only = Split(np.arange(4), its.held, np.arange(4, 8), ())
+    with pytest.raises(
+        ValueError, match=r"1 person is left .* 4 more look like somebody kept back \(near=\)"
+    ):
+        train(crops, tmp_path / "out", Recipe(), held_out=only, device="cpu", progress=False)

@@ -84,7 +84,8 @@ def train(
     losses. On several devices: torchrun --nproc-per-node=N -m facelab.cli train …
     """
     from facelab import training
-    from facelab.training import processes
+    from facelab.training import judge, processes
+    from facelab.training.trainer import make_folder
 
     changes: dict[str, Any] = {
         "backbone": backbone, "dim": dim, "epochs": epochs, "batch_size": batch_size, "people": people,
@@ -96,13 +97,21 @@ def train(
     options |= {} if margin is None else {"m": margin}
     stop = training.Stop()
     processes.join()
+
+    def end(*_) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C ends it at once
+
     try:
-        signal.signal(signal.SIGINT, lambda *_: stop.set())
         recipe = _recipe(earnest, head, changes, options)
+        wanted = _wanted(held_out)
+        make_folder(out, resume)  # before the faces are cut out, which takes long
         ours = _crops(source, crops or out.with_name(f"{out.name}.crops.h5"), device)
-        kept_back, pairs = _kept_back(held_out, ours)
+        pairs = judge.lfw_pairs(ours, "devtest") if wanted is None else None
+        kept_back = wanted if pairs is None else [ours.names[who] for who in pairs.people]
         its = training.split(ours, kept_back, seed=recipe.seed, near=near)
         typer.echo(f"{ours}", err=True)
+        signal.signal(signal.SIGINT, end)
         trained = training.train(
             ours, out, recipe, held_out=its, pairs=pairs, device=device, resume=resume, stop=stop,
             tensorboard=tensorboard,
@@ -153,15 +162,12 @@ def _crops(source: str, target: Path, device: str):
     return made
 
 
-def _kept_back(held_out: str, crops):
-    """What `train` is given as held_out and pairs."""
-    from facelab.training import judge
-
+def _wanted(held_out: str) -> float | list[str] | None:
+    """A share or names; None for devtest, whose names the crops know."""
     if held_out == "devtest":
-        pairs = judge.lfw_pairs(crops, "devtest")
-        return [crops.names[who] for who in pairs.people], pairs
+        return None
     try:
-        return float(held_out), None
+        return float(held_out)
     except ValueError:
         pass
     try:
@@ -171,7 +177,7 @@ def _kept_back(held_out: str, crops):
             f"--held-out {held_out}: neither a share (0.1), nor devtest, nor a text file of names that can "
             f"be read ({error})."
         ) from error
-    return [name.strip() for name in names if name.strip()], None
+    return [name.strip() for name in names if name.strip()]
 
 
 def _tell(trained, as_json: bool) -> None:

@@ -49,11 +49,20 @@ def in_an_epoch(count: int, batch_size: int) -> int:
     return max(1, count // batch_size)
 
 
+def in_a_batch(labels: Tensor, batch_size: int, people: int) -> int:
+    """How many photos each batch of `plan` holds: fewer than `batch_size` where there are not so many photos,
+    or people."""
+    if people:
+        return batch_size // people * min(people, len(torch.unique(labels)))
+    return min(batch_size, len(labels))
+
+
 def plan(labels: Tensor, batch_size: int, people: int, epoch: int, seed: int) -> list[Tensor]:
-    """The batches of one epoch, all of `batch_size`: in random order (people=0; what is left over waits for
-    another epoch), or P×K. Labels (N,)."""
+    """The batches of one epoch, all of one size (`in_a_batch`): in random order (people=0; what is left over
+    waits for another epoch), or P×K. Labels (N,)."""
     draw = generator(seed, 1, epoch)
-    count, size = len(labels), min(batch_size, len(labels))
+    count = len(labels)
     if not people:
+        size = in_a_batch(labels, batch_size, people)
         return [rows for rows in torch.randperm(count, generator=draw).split(size) if len(rows) == size]
     return list(balanced_batches(labels, people, batch_size // people, in_an_epoch(count, batch_size), draw))

@@ -43,7 +43,7 @@ def write_model(folder: Path, net: nn.Module, recipe: Recipe) -> str:
 def write_card(folder: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
     """MODEL_CARD.md for people and card.json for programs."""
     record = {"recipe": asdict(recipe), "facelab": facelab.__version__, **facts}
-    write_atomically(folder / FACTS, json.dumps(record, indent=2).encode())
+    write_atomically(folder / FACTS, json.dumps(record, indent=2, allow_nan=False).encode())
     write_atomically(folder / CARD, _text(recipe, facts).encode())
 
 
@@ -93,7 +93,8 @@ def _figures(figures: dict[str, Any] | None) -> list[str]:
     def row(name: str, value: str, interval: str) -> str:
         low_high = figures[interval]
         shown = "–" if low_high is None else f"{low_high[0]:.2%} … {low_high[1]:.2%}"
-        return f"| {name} | {figures[value]:.2%} | {shown} |"
+        found = "too few pairs" if figures[value] is None else f"{figures[value]:.2%}"
+        return f"| {name} | {found} | {shown} |"
 
     return [
         "| | | 95 % over people |",

@@ -54,7 +54,11 @@ def save(folder: Path, modules: dict[str, dict[str, Tensor]], optimizer_state: d
     for number, state in optimizer_state["state"].items():
         tensors |= {f"optim.{number}.{name}": t for name, t in state.items() if isinstance(t, Tensor)}
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomically(folder / FILE, to_bytes(tensors, {"facelab": json.dumps(told)}))
+    try:
+        write_atomically(folder / FILE, to_bytes(tensors, {"facelab": json.dumps(told)}))
+    except OSError:
+        (folder / f"{FILE}.new").unlink(missing_ok=True)  # on a full disk half of it lies there
+        raise
 
 
 def read(folder: Path) -> Checkpoint:

@@ -53,13 +53,15 @@ def split(
         names = set(order[: max(2, round(held_out * len(order)))])
     else:
         names = set(held_out)
+        if not names:
+            raise DatasetError("The list of people to be kept back is empty: name some, or give a share.")
         if unknown := sorted(names - set(crops.names)):
             raise DatasetError(f"{', '.join(unknown[:5])}: to be kept back, but not in {crops.source}.")
     kept_back = np.isin(crops.identity, [who for who, name in enumerate(crops.names) if name in names])
     train, held = np.flatnonzero(~kept_back), np.flatnonzero(kept_back)
     if len(train) == 0 or len(held) == 0:
         raise DatasetError(
-            f"{crops.source}: {len(crops.names)} people are too few to keep {len(names)} of them back."
+            f"{crops.source}: too few people ({len(crops.names)}) to keep {len(names)} of them back."
         )
     notes = [f"Kept back: {len(names):,} people with {len(held):,} photos."]
     near = _threshold(crops, notes) if near is None else near

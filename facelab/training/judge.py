@@ -46,14 +46,14 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Figures:
-    """Verification of people never seen: AUC, EER, and TAR at FMR 1 % and 0.1 % (NaN below 10 impostors
+    """Verification of people never seen: AUC, EER, and TAR at FMR 1 % and 0.1 % (None below 10 impostors
     there). Intervals (low, high) are 95 %, from a bootstrap over people; None where none was asked for, or
     the people are too few."""
 
     auc: float
     eer: float
-    tar_at_1e_2: float
-    tar_at_1e_3: float
+    tar_at_1e_2: float | None
+    tar_at_1e_3: float | None
     auc_interval: tuple[float, float] | None = None
     eer_interval: tuple[float, float] | None = None
     tar_interval: tuple[float, float] | None = None
@@ -66,7 +66,7 @@ class Figures:
             return f"{value:.1%}" + (f" [{interval[0]:.1%}, {interval[1]:.1%}]" if interval else "")
 
         parts = [f"AUC {shown(self.auc, self.auc_interval)}", f"EER {shown(self.eer, self.eer_interval)}"]
-        if not np.isnan(self.tar_at_1e_2):
+        if self.tar_at_1e_2 is not None:
             parts.append(f"TAR at FMR 1 % {shown(self.tar_at_1e_2, self.tar_interval)}")
         pairs = f"{self.genuine:,} genuine and {self.impostor:,} impostor pairs of {self.people:,} people"
         few = "" if self.people >= FEWEST else ", too few for an interval"
@@ -123,8 +123,8 @@ def figures_of(scores: np.ndarray, pairs: Pairs, resamples: int = 0) -> Figures:
     """scores (N,): a cosine for each pair. resamples: of the bootstrap over people; 0: no intervals."""
     same, people = pairs.same, len(pairs.people)
 
-    def tar(far: float, scores=scores, same=same) -> float:
-        return float(metrics.tar_at_far(scores, same, far)) if (~same).sum() * far >= 10 else float("nan")
+    def tar(far: float) -> float | None:
+        return float(metrics.tar_at_far(scores, same, far)) if (~same).sum() * far >= 10 else None
 
     def interval(statistic) -> tuple[float, float] | None:
         if not resamples or people < FEWEST:
@@ -134,14 +134,17 @@ def figures_of(scores: np.ndarray, pairs: Pairs, resamples: int = 0) -> Figures:
         )
         return found.low, found.high
 
+    tar_at_1e_2 = tar(1e-2)
     return Figures(
         auc=metrics.auc(scores, same),
         eer=metrics.eer(scores, same),
-        tar_at_1e_2=tar(1e-2),
+        tar_at_1e_2=tar_at_1e_2,
         tar_at_1e_3=tar(1e-3),
         auc_interval=interval(metrics.auc),
         eer_interval=interval(metrics.eer),
-        tar_interval=interval(lambda s, t: float(metrics.tar_at_far(s, t, 1e-2))),
+        tar_interval=None
+        if tar_at_1e_2 is None
+        else interval(lambda s, t: float(metrics.tar_at_far(s, t, 1e-2))),
         genuine=int(same.sum()),
         impostor=int((~same).sum()),
         people=people,

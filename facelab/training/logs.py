@@ -5,6 +5,7 @@ A resumed run begins by cutting off what was logged after its checkpoint: those 
 
 import csv
 import io
+import os
 from pathlib import Path
 
 from facelab.errors import FacelabError
@@ -45,16 +46,20 @@ class Logs:
     def step(self, **row: float) -> None:
         self._row(STEPS, row)
 
-    def epoch(self, **row: float) -> None:
+    def epoch(self, **row: float | None) -> None:
         self._row(EPOCHS, row)
-        self._files[STEPS].flush()
-        self._files[EPOCHS].flush()
+
+    def flush(self) -> None:
+        """Bring all rows to the disk."""
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
 
     def _row(self, name: str, row: dict) -> None:
         self._writers[name].writerow(row)
         if self._board is not None:
             for column, value in row.items():
-                if column not in ("step", "epoch"):
+                if column not in ("step", "epoch") and value is not None:
                     self._board.add_scalar(column, value, int(row["step"]))
 
     def close(self) -> None:

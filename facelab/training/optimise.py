@@ -35,8 +35,21 @@ def rate(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.lr * (1 + math.cos(math.pi * (step - up) / max(1.0, steps - up))) / 2
 
 
-def running_mean(recipe: Recipe, net: nn.Module) -> AveragedModel | None:
-    """Weights averaged over the last 1/(1 − ema) steps or so, the statistics of batch norms with them."""
+def running_mean(recipe: Recipe, net: nn.Module, young: bool = False) -> AveragedModel | None:
+    """Weights averaged over the last 1/(1 − ema) steps or so, the statistics of batch norms with them.
+
+    young  after n steps the decay is (1 + n)/(10 + n) at most, the rule of TensorFlow's
+           ExponentialMovingAverage for `num_updates`. Without it the weights of the first step weigh
+           ema^n: 89 % after 120 steps at 0.999
+    """
     if not recipe.ema:
         return None
-    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+    if not young:
+        return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+
+    def average(means, weights, _) -> None:
+        n = int(mean.n_averaged)  # on the CPU; the argument is a copy on the device, which one would wait for
+        get_ema_multi_avg_fn(min(recipe.ema, (1 + n) / (10 + n)))(means, weights, n)
+
+    mean = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
+    return mean

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
+from inspect import signature
 from typing import Any
 
 from facelab.embed import FILE_RECIPES
@@ -10,6 +11,19 @@ from facelab.training.augment import Augment
 from facelab.training.sharded import UNFIT
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+def _settable(head: str) -> list[str]:
+    """What a head takes beside the two sizes; with **options, what the class above takes as well."""
+    names: list[str] = []
+    for each in HEADS[head].__mro__:
+        if "__init__" not in vars(each):
+            continue
+        taken = signature(vars(each)["__init__"]).parameters.values()
+        names += [one.name for one in taken if one.kind is not one.VAR_KEYWORD]
+        if all(one.kind is not one.VAR_KEYWORD for one in taken):
+            break
+    return [name for name in names if name not in ("self", "embedding_dim", "num_classes")]
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,8 @@ class Recipe:
     lr            at its highest; warm_up is the share of all steps until then, a cosine to 0 the rest
     weight_decay  of matrices and convolutions, never of biases and norms
     clip          largest norm of the gradient; 0: no limit
-    ema           decay of the running mean of the weights, which is what is kept at the end; 0: none
+    ema           decay of the running mean of the weights, which is what is kept at the end; 0: none. After
+                  n steps it is at most (1 + n)/(10 + n), so that a short run does not keep its first weights
     precision     of the backbone: "float32", or autocast to "bfloat16" or "float16" (then the loss is
                   scaled); the head computes in float32 all the same
     channels_last, compile  see `python -m benchmarks.train speed` for what they are worth
@@ -71,7 +86,18 @@ class Recipe:
             self.head is None or self.head in HEADS, f"head={self.head!r}: choose one of {', '.join(HEADS)}."
         )
         check(self.head not in UNFIT, f"head={self.head!r}: {UNFIT.get(self.head or '')}.")
+        if self.head is not None:
+            known = _settable(self.head)
+            unknown = sorted(set(self.head_options) - set(known))
+            check(
+                not unknown,
+                f"head={self.head!r} has no {', '.join(unknown)}; what can be set is "
+                f"{', '.join(known) or 'nothing'}.",
+            )
+        check(self.distil >= 0, f"distil={self.distil}: a weight, 0 or above.")
         check(self.head is not None or self.distil > 0, "head=None and distil=0: nothing would teach.")
+        check(self.dim >= 2 and self.min_photos >= 1, "dim ≥ 2 and min_photos ≥ 1 are needed.")
+        check(self.weight_decay >= 0 and self.clip >= 0, "weight_decay ≥ 0 and clip ≥ 0 are needed.")
         check(self.precision in PRECISIONS, f"precision={self.precision!r}: choose one of {PRECISIONS}.")
         check(self.optimizer in ("sgd", "adamw"), f"optimizer={self.optimizer!r}: choose sgd or adamw.")
         check(self.epochs >= 1 and self.batch_size >= 2, "epochs ≥ 1 and batch_size ≥ 2 are needed.")
@@ -79,7 +105,7 @@ class Recipe:
         check(0 < self.sample <= 1, f"sample={self.sample}: a share of the classes, above 0 and at most 1.")
         check(0 <= self.ema < 1, f"ema={self.ema}: a decay below 1, such as 0.999; 0 for none.")
         check(
-            self.people == 0 or self.batch_size % self.people == 0,
+            self.people == 0 or (self.people > 0 and self.batch_size % self.people == 0),
             f"people={self.people}: batch_size={self.batch_size} must be a multiple of it.",
         )
 

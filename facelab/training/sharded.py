@@ -111,7 +111,8 @@ class ShardedHead(nn.Module):
 
     The loss is the mean over the batch of all processes and the same in each. `weight` (n, D), or (n, K, D),
     holds this process's classes, from `start` on; `rows` is the parameter: the classes of the present step.
-    Classes that are not in a step do not move: their momentum and their decay wait with them.
+    The rows of classes that are not in a step do not move: their momentum and their decay wait with them.
+    Softmax's bias (under AdamW) and AdaptiveFace's margins are not sampled and move in every step.
 
     Raises ValueError for a head that cannot be sharded, more processes than classes, and bad labels.
     """

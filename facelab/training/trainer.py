@@ -10,6 +10,7 @@ one that was not, and two processes see what one would (`facelab.training.sharde
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -27,7 +28,7 @@ from facelab import device as devices
 from facelab.embed import FILE_RECIPES
 from facelab.errors import FacelabError
 from facelab.training import checkpoint, judge, optimise, processes
-from facelab.training.batches import generator, in_an_epoch, plan
+from facelab.training.batches import generator, in_a_batch, in_an_epoch, plan
 from facelab.training.card import MODEL, write_card, write_model
 from facelab.training.crops import Crops
 from facelab.training.distil import Distil
@@ -117,6 +118,22 @@ def train(
     return run.finish(resamples)
 
 
+def make_folder(folder: Path, resume: bool) -> None:
+    """Raises FacelabError for a folder that cannot be written to, or that holds a run which is not to go
+    on."""
+    there = (folder / checkpoint.FILE).is_file() or (folder / MODEL).is_file()
+    if there and not resume:
+        raise FacelabError(
+            f"{folder}: holds a run already. Go on with it (--resume, resume=True), or give another folder."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FacelabError(f"{folder}: cannot be made ({error.strerror or error}).") from error
+    if not os.access(folder, os.W_OK):
+        raise FacelabError(f"{folder}: cannot be written to. Check its permissions, or give another folder.")
+
+
 class _Run:
     """One call of `train`: what it works on, and where it stands."""
 
@@ -131,6 +148,13 @@ class _Run:
             )
         self.rows, self.labels, self.notes = _who_is_taught(crops, its, recipe)
         self.people = int(self.labels.max()) + 1
+        size = in_a_batch(self.labels, recipe.batch_size, recipe.people)
+        if self.world > 1 and (size % self.world or size < 2 * self.world):
+            raise ValueError(
+                f"{len(self.rows)} photos of {self.people} people make batches of {size}, which "
+                f"{self.world} processes cannot share: each needs as many as the others, two at least. Use "
+                "fewer processes, or another batch_size (and people)."
+            )
         self.pairs = pairs
         if pairs is None and len(its.held):
             self.pairs = judge.pairs_of(its.held, crops.identity)
@@ -156,7 +180,7 @@ class _Run:
             self.called = torch.compile(self.called)
         self.optimizer = optimise.optimizer(recipe, self.net)
         self.for_head = None if self.head is None else optimise.optimizer(recipe, self.head)
-        self.mean = optimise.running_mean(recipe, self.net)
+        self.mean = optimise.running_mean(recipe, self.net, young=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.each = in_an_epoch(len(self.rows), recipe.batch_size)
         self.steps, self.step = recipe.epochs * self.each, 0
@@ -174,21 +198,13 @@ class _Run:
             "recipe": self.recipe.to_json(),
             "data": self.crops.sha256,
             "held_out": hashlib.sha256("\n".join(held).encode()).hexdigest(),
+            "rows": hashlib.sha256(self.rows.tobytes() + self.labels.numpy().tobytes()).hexdigest(),
             "scaler": self.scaler.state_dict(),
             "facelab": facelab.__version__,
         }
 
     def begin(self, resume: bool) -> None:
-        there = (self.folder / checkpoint.FILE).is_file() or (self.folder / MODEL).is_file()
-        if there and not resume:
-            raise FacelabError(
-                f"{self.folder}: holds a run already. Go on with it (--resume, resume=True), or give "
-                "another folder."
-            )
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FacelabError(f"{self.folder}: cannot be made ({error.strerror or error}).") from error
+        make_folder(self.folder, resume)
         if not resume:
             return
         found = checkpoint.read(self.folder)
@@ -198,8 +214,13 @@ class _Run:
                 f"{self.folder}: was begun with another recipe: {theirs.differences(self.recipe)}. Give "
                 "the old one to go on, or another folder to begin anew."
             )
-        for name, what in (("data", "crops"), ("held_out", "people kept back")):
-            if found.told[name] != self.told[name]:
+        told = self.told
+        for name, what in (
+            ("data", "crops"),
+            ("held_out", "people kept back"),
+            ("rows", "photos to learn from (near=, held_out=)"),
+        ):
+            if found.told.get(name, told[name]) != told[name]:  # checkpoints of before have no "rows"
                 raise FacelabError(f"{self.folder}: was begun with other {what}. Give another folder.")
         self.net.load_state_dict(found.part("net"))
         if self.head is not None and self.for_head is not None:
@@ -222,9 +243,10 @@ class _Run:
         try:
             checkpoint.save(self.folder, modules, self.optimizer.state_dict(), self.told)
         except OSError as error:
+            before = (self.folder / checkpoint.FILE).is_file()
             raise FacelabError(
-                f"{self.folder}: no checkpoint could be written ({error.strerror or error}). Make room; "
-                "the one from before is whole, and --resume goes on from it."
+                f"{self.folder}: no checkpoint could be written ({error.strerror or error}). Make room"
+                + ("; the one from before is whole, and --resume goes on from it." if before else ".")
             ) from error
 
     # --- the loop -------------------------------------------------------------------------------------------
@@ -256,6 +278,13 @@ class _Run:
             waiting.clear()
             bar.set_postfix(loss=f"{np.mean(self.losses[-50:]):.3f}", photos_s=f"{rate:.0f}", refresh=False)
 
+        def keep() -> None:
+            nonlocal saved
+            if logs is not None:
+                logs.flush()  # the log must reach as far as the checkpoint: these steps do not come again
+            self.save()
+            saved = time.perf_counter()
+
         try:
             while self.step < self.steps and not self.stopped:
                 epoch, within = divmod(self.step, self.each)
@@ -282,8 +311,7 @@ class _Run:
                         due = due or processes.anybody(late, self.device)
                     if self.stopped or (due and self.step % self.each):
                         look()
-                        self.save()
-                        saved = time.perf_counter()
+                        keep()
                     if self.stopped:
                         break
                 else:
@@ -295,8 +323,7 @@ class _Run:
                             logs.epoch(step=self.step - 1, epoch=epoch, auc=figures.auc, eer=figures.eer,
                                        tar_at_1e_2=figures.tar_at_1e_2)  # fmt: skip
                     on_epoch(epoch, figures)
-                    self.save()
-                    saved = time.perf_counter()
+                    keep()
         finally:
             bar.close()
             if logs is not None:
@@ -395,8 +422,8 @@ def _who_is_taught(crops: Crops, its: Split, recipe: Recipe) -> tuple[np.ndarray
             few = len(np.unique(crops.identity[rows[~enough]]))
             notes.append(f"Left out of training: {few:,} people with fewer than {recipe.min_photos} photos.")
         rows = rows[enough]
+    alike = f" {len(its.dropped)} more look like somebody kept back (near=)." if len(its.dropped) else ""
     if len(rows) < 2:
-        alike = f" {len(its.dropped)} more look like somebody kept back (near=)." if len(its.dropped) else ""
         raise ValueError(
             f"{crops.source}: {len(rows)} photos are left to train on. Lower min_photos or held_out.{alike}"
         )
@@ -404,5 +431,6 @@ def _who_is_taught(crops: Crops, its: Split, recipe: Recipe) -> tuple[np.ndarray
     if recipe.head is not None and len(classes) < 2:
         raise ValueError(
             f"{crops.source}: {len(classes)} person is left to train on; a loss over classes needs two."
+            f"{alike}"
         )
     return rows, torch.from_numpy(labels), notes
