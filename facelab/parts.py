@@ -7,15 +7,18 @@ of other work are of no use and are removed. One process, or one cluster, works 
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
 from facelab.errors import FacelabError
 
 NOTE = "key.json"
+
+_OWN = re.compile(r"\.?(\d{9}\.|key\.json).*")
+"""Files that are written here, unfinished ones too."""
 
 
 class Parts:
@@ -69,14 +72,28 @@ class Parts:
         note, what = self.folder / NOTE, json.dumps({"key": self.key, "size": self.size})
         if note.is_file() and note.read_text() == what:
             return
-        for old in self.folder.iterdir():
-            if old.name != ".lock":
-                old.unlink()
+        if strange := self._strange():
+            raise FacelabError(
+                f"{self.folder}: is where the parts of {self.target} are kept, and holds {strange[0].name}, "
+                "which is none of them. Move it, or give another name."
+            )
+        for old in self._own():
+            old.unlink()
         note.write_text(what)
 
+    def _own(self) -> list[Path]:
+        return [path for path in self.folder.iterdir() if path.is_file() and _OWN.fullmatch(path.name)]
+
+    def _strange(self) -> list[Path]:
+        own = {path.name for path in self._own()} | {".lock"}
+        return sorted(path for path in self.folder.iterdir() if path.name not in own)
+
     def remove(self) -> None:
-        """The target holds all of it now."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """The target holds all of it now. What is not ours stays."""
+        for path in [*self._own(), self.folder / ".lock"]:
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
 
 
 def key_of(paths: Sequence[str | PathLike], root: str | PathLike, made_by: str) -> str:

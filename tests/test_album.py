@@ -304,6 +304,8 @@ def test_groups_are_merged(album):
 
 def test_a_group_is_split_and_faces_are_moved_and_left_out(album):
     rows = album.groups[0].rows
+    with pytest.raises(AlbumError, match="nothing to take out"):
+        album.split("person 001", [])
     assert album.split("person 001", rows[:2]) == "person 004"
     assert album.split("person 001", rows[2:3], "Mina") == "Mina"
     assert names(album) == {"person 002": 5, "person 001": 3, "person 003": 3, "person 004": 2, "Mina": 1,

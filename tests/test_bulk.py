@@ -145,6 +145,20 @@ def test_a_damaged_part_is_made_again(photos, pipe, whole, tmp_path, monkeypatch
     assert_same(read(target), whole)
 
 
+def test_what_is_not_ours_is_not_removed(photos, pipe, tmp_path):
+    target = tmp_path / "faces.h5"
+    folder = tmp_path / "faces.h5.parts"
+    folder.mkdir()
+    diary = folder / "diary.txt"
+    diary.write_text("dear")
+    with pytest.raises(FacelabError, match=r"diary\.txt, which is none of them"):
+        embed_photos(photos, target, pipe, part=PART, progress=False)
+    assert diary.read_text() == "dear"
+    diary.rename(tmp_path / "diary.txt")
+    embed_photos(photos, target, pipe, part=PART, progress=False)
+    assert not folder.exists()
+
+
 def test_two_at_once_are_not_let_in(photos, pipe, tmp_path):
     folder = tmp_path / "out.h5.parts"
     folder.mkdir()

@@ -92,7 +92,7 @@ def test_an_index_is_kept_and_used_by_others(tmp_path, world, kind):
         again = g.identify(world[2])
         assert [m.id for m in again] == [m.id for m in found]
         assert str(recall) in again[0].notes[0]
-        with pytest.raises(ValueError, match="needs exact search"):
+        with pytest.raises(GalleryError, match="needs exact search"):
             g.identify(world[2][0], score="mean")
 
 
@@ -125,6 +125,25 @@ def test_deleted_is_gone_at_once_and_from_the_folder(tmp_path, world, kind):
     else:
         with opened(path, world, "r", search=kind) as g, pytest.raises(GalleryError, match="no such index"):
             g.identify(vector)
+
+
+def test_an_index_survives_a_deletion_by_whoever_searches_exactly(tmp_path, world):
+    path = tmp_path / "g.hdf"
+    with opened(path, world) as g:
+        g.build_index("ivf", progress=False)
+        vector = g.vectors(17)[0]
+    with Gallery(path, "r+", threshold=0.45) as exact:
+        exact.delete(17)
+    assert vector.tobytes() not in approximate.place(path, "ivf").read_bytes()
+    with opened(path, world, "r", search="ivf") as g:
+        assert g.identify(vector).id != 17
+        assert g.identify(g.vectors(18)[0]).id == 18
+
+
+def test_an_aim_that_is_missed_is_said(tmp_path, world, monkeypatch):
+    monkeypatch.setitem(approximate.WIDEST, "ivf", 1)
+    with opened(tmp_path / "g.hdf", world) as g, pytest.warns(UserWarning, match="99.9% was asked for"):
+        g.build_index("ivf", recall=0.999, progress=False)
 
 
 def test_who_came_later_is_found_exactly(tmp_path, world):
@@ -198,10 +217,12 @@ def test_small_and_empty_galleries(tmp_path, world):
         with pytest.raises(GalleryError, match="nobody"):
             g.build_index("ivf")
         g.enroll("one", world[0][0])
-        for kind in KINDS[::2]:
+        for kind in ("ivf", "hnsw"):
             g.build_index(kind, progress=False)
             assert g.identify(world[0][0]).name == "one"
             assert g.identify(world[0][:0]) == []
+        with pytest.raises(GalleryError, match="256 templates"):
+            g.build_index("ivfpq", progress=False)
         g.clear()
         assert g.identify(world[0][0]).name is None
         with pytest.raises(ValueError, match="choose one of"):

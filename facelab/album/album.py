@@ -211,6 +211,8 @@ class Album:
         self._not_there(found, new_name, f"move(rows, {new_name!r})")
         if strange := sorted(set(rows) - set(found.rows(name))):
             raise AlbumError(f"{name}: face {strange[0]} is not in this group.")
+        if not rows:
+            raise AlbumError(f"{name}: no face was named, so there is nothing to take out.")
         self._carry(found, self._files(found, rows), new_name)
         return new_name
 

@@ -151,7 +151,8 @@ def index(
     ] = 0.99,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an index for approximate search (facelab[faiss]). Worth it from a million templates on."""
+    """Make an index for approximate search (facelab[faiss]). Worth it from a million templates on,
+    for probes that come one at a time."""
     from facelab.gallery import Gallery
 
     with Gallery(file, "r+", device="cpu") as gallery:

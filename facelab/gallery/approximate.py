@@ -4,9 +4,10 @@
     gallery.hdf.ivf     an index over its templates, of one of three kinds (KINDS), made by `build_index`
 
 An index says which templates come into question, and misses some; those it names are compared exactly, in
-float64, as `facelab.gallery.search` does. So a distance is never wrong, and a stranger never gets a name that
-exact search would not give: what an index costs is people who are not found. How many was counted on this
-gallery when the index was made (`Recall`), and every answer says so.
+float64, as `facelab.gallery.search` does. So a distance is never wrong, and a stranger whom exact search
+refuses gets no name. What an index costs is people who are missed: they stay strangers or, where a loose
+threshold lets a second one in, are taken for that one. How many was counted on this gallery when the index
+was made (`Recall`), and every answer says so.
 
 - **ivf**: templates in some 4·√N cells around k-means centres; the cells nearest to the probe are searched
   (Sivic & Zisserman, Video Google, ICCV 2003).
@@ -24,6 +25,7 @@ SHA-256 finds damage, not forgery: an index file is trusted as much as the galle
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,9 @@ EDGE = 0.5
 
 WIDEST = {"ivf": 1024, "ivfpq": 1024, "hnsw": 2048}
 """The most cells searched, or templates kept in mind."""
+
+_CODES = 256
+"""Each byte of a product code numbers one of so many centres."""
 
 _FORMAT = b"facelab index 1\n"
 _OPENED = 40
@@ -92,6 +97,11 @@ class Approximate:
         count, dimension = vectors.shape
         if count == 0:
             raise GalleryError("there is nobody to make an index of.")
+        if kind == "ivfpq" and count < _CODES:
+            raise GalleryError(
+                f"kind='ivfpq' needs {_CODES} templates, as its codes are learnt from them; here are "
+                f"{count}. Exact search is quick among so few, and kind='ivf' takes any number."
+            )
         cells = max(1, min(round(4 * count**0.5), count // 40))
         text = {
             "ivf": f"IVF{cells},Flat",
@@ -134,6 +144,12 @@ class Approximate:
         while found(tuned) < aim * len(rows[tuned]) and self.breadth < self._widest:
             self.breadth = min(2 * self.breadth, self._widest)
         self.recall = Recall(found(counted), len(rows[counted]), len(vectors), edge=edge)
+        if self.breadth == self._widest and self.recall.value < aim:
+            warnings.warn(
+                f"a recall of {aim:.1%} was asked for, and {self.recall.value:.1%} is what the widest search "
+                f"of this kind reaches here ({self.breadth}). Exact search, search='exact', misses nobody.",
+                stacklevel=4,
+            )
 
     @property
     def _widest(self) -> int:

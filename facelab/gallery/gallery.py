@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from facelab import device as devices
-from facelab.errors import GalleryError
+from facelab.errors import FacelabError, GalleryError
 from facelab.gallery import approximate, binding, slides, store
 from facelab.gallery.answers import Person
 from facelab.gallery.approximate import Approximate
@@ -259,12 +259,13 @@ class Gallery(BaseGallery):
                 if self.search != "exact":
                     with suppress(GalleryError):  # none that fits: none to go on with
                         self._load_index()
+                indexes = self._indexes()
                 approximate.drop(self.path)
                 self._rewrite(self._now.without(list(ids)), self._next_id)
-                if self._approximate is not None:
-                    self._approximate.forget(keep)
-                    if self._approximate.kind != "hnsw":
-                        self._save_index()
+                for index in indexes:
+                    index.forget(keep)
+                    if index.kind != "hnsw":
+                        self._save_index(index)
 
     def clear(self) -> None:
         """Everybody is forgotten. Their ids are not given again."""
@@ -299,14 +300,23 @@ class Gallery(BaseGallery):
             vectors = self._now.columns.vectors
             made = Approximate.build(kind, vectors, recall, self._edge(self.templates), progress)
             self._approximate, self.search = made, kind
-            self._save_index()
+            self._save_index(made)
         assert made.recall is not None, "it was just counted"
         return made.recall
 
-    def _save_index(self) -> None:
-        assert self._approximate is not None, "the caller made or loaded it"
+    def _save_index(self, index: Approximate) -> None:
         now = self._now.columns
-        self._approximate.save(approximate.place(self.path, self._approximate.kind), now.vectors, now.person)
+        index.save(approximate.place(self.path, index.kind), now.vectors, now.person)
+
+    def _indexes(self) -> builtins.list[Approximate]:
+        """All that lie beside the file and fit it, and the one in use."""
+        now, found = self._now.columns, [] if self._approximate is None else [self._approximate]
+        for kind in set(approximate.KINDS) - {index.kind for index in found}:
+            path = approximate.place(self.path, kind)
+            if path.exists():
+                with suppress(FacelabError):  # none that fits, or no faiss: none to go on with
+                    found.append(Approximate.load(path, now.vectors, now.person))
+        return found
 
     def _find(self, probes: np.ndarray, k: int, score: str) -> Found:
         now = self._now.columns
@@ -325,7 +335,7 @@ class Gallery(BaseGallery):
 
     def _find_approximately(self, probes: np.ndarray, k: int, score: str) -> Found:
         if score != "max":
-            raise ValueError(f"score={score!r} needs exact search: open the gallery with search='exact'.")
+            raise GalleryError(f"score={score!r} needs exact search: open the gallery with search='exact'.")
         now = self._now.columns
         if not len(now.ids):
             return Found(0, [(np.empty(0, np.int64), np.empty(0))] * len(probes), {}, [()] * len(probes))
