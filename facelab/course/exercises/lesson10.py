@@ -45,6 +45,31 @@ def _lost(identity, share, rng):
     return train[:-5], held
 
 
+def _not_by_rng(identity, share, rng):
+    return keep_back(identity, share, np.random.default_rng())
+
+
+def _some_twice(identity, share, rng):
+    train, held = keep_back(identity, share, rng)
+    return np.append(train[5:], train[5:10]), held
+
+
+def _masks(identity, share, rng):
+    _, held = keep_back(identity, share, rng)
+    mask = np.isin(np.arange(len(identity)), held)
+    return ~mask, mask
+
+
+def _sets(identity, share, rng):
+    train, held = keep_back(identity, share, rng)
+    return set(train), set(held)
+
+
+def _where(identity, share, rng):
+    train, mask = _masks(identity, share, rng)
+    return np.where(train), np.where(mask)
+
+
 @exercise(
     "10.1",
     "Whom to keep back",
@@ -54,7 +79,18 @@ def _lost(identity, share, rng):
         "np.flatnonzero(mask) gives the rows; ~mask the others.",
     ),
     solution=keep_back,
-    mistakes=(_photos, _each_persons_last, _swapped, _always_the_first, _lost),
+    mistakes=(
+        _photos,
+        _each_persons_last,
+        _swapped,
+        _always_the_first,
+        _lost,
+        _not_by_rng,
+        _some_twice,
+        _masks,
+        _sets,
+        _where,
+    ),
 )
 def whom_to_keep_back(answer):
     train, held = _two(answer(IDENTITY, 0.25, np.random.default_rng(0)))
@@ -65,13 +101,19 @@ def whom_to_keep_back(answer):
         "that "
         "measures memory. Draw people, and let each take all their photos along.",
     )
-    expect(
-        len(train) + len(held) == len(IDENTITY),
-        f"{len(IDENTITY) - len(train) - len(held)} photos are on neither side.",
-    )
+    lost = len(IDENTITY) - len({*train, *held})
+    expect(not lost, f"{lost} photos are on neither side.")
+    twice = len(train) + len(held) - len(IDENTITY)
+    expect(not twice, f"Rows occur more than once ({twice} too many): those photos would count more.")
     people = len(np.unique(IDENTITY[held]))
     expect(people != 30, "A quarter of the people is to be kept back, and you train on it. (train, held).")
     expect(people == 10, f"A quarter of 40 people is 10; you keep {people} back.")
+    again = _two(answer(IDENTITY, 0.25, np.random.default_rng(0)))[1]
+    expect(
+        set(IDENTITY[held]) == set(IDENTITY[again]),
+        "With an rng of the same seed other people are kept back the second time, so no run can be repeated. "
+        "Draw by the rng that you are given.",
+    )
     other = _two(answer(IDENTITY, 0.25, np.random.default_rng(1)))[1]
     expect(
         set(IDENTITY[held]) != set(IDENTITY[other]),
@@ -89,7 +131,23 @@ def _two(given):
     expect(isinstance(given, tuple | list) and len(given) == 2, "Return two things: train and held.")
     if any(one is ... or one is None for one in given):
         raise NotYet
-    return tuple(np.asarray(one) for one in given)
+    return tuple(_rows(one) for one in given)
+
+
+def _rows(one):
+    expect(not isinstance(one, tuple), "np.where returns a tuple: take its [0], or use np.flatnonzero.")
+    expect(not isinstance(one, set | frozenset), "A set has no order and is no index: return arrays of rows.")
+    rows = np.asarray(one)
+    expect(rows.dtype != bool, "Rows are asked for, not a mask: np.flatnonzero(mask).")
+    expect(
+        rows.ndim == 1 and (rows.size == 0 or np.issubdtype(rows.dtype, np.integer)),
+        f"Each side is a row of whole numbers; yours has the shape {rows.shape} and the type {rows.dtype}.",
+    )
+    expect(
+        rows.size == 0 or 0 <= rows.min() <= rows.max() < len(IDENTITY),
+        f"Rows lie between 0 and {len(IDENTITY) - 1}.",
+    )
+    return rows.astype(int)
 
 
 # ---- 10.2 -------------------------------------------------------------------------------------------------
@@ -126,6 +184,10 @@ def _from_zero(step, steps, highest, up):
     return highest * step / up if step < up else rate(step, steps, highest, up)
 
 
+def _one_step_later(step, steps, highest, up):
+    return highest * (step + 1) / (up + 1) if step < up else rate(step, steps, highest, up)
+
+
 @exercise(
     "10.2",
     "How fast to learn",
@@ -135,13 +197,18 @@ def _from_zero(step, steps, highest, up):
         "(1 + cos) runs from 2 to 0, so halve it.",
     ),
     solution=rate,
-    mistakes=(_no_warm_up, _cosine_from_the_start, _straight_down, _twice, _from_zero),
+    mistakes=(_no_warm_up, _cosine_from_the_start, _straight_down, _twice, _from_zero, _one_step_later),
 )
 def how_fast(answer):
     def at(step):
         return number(answer(step, 100, 0.4, 20))
 
     expect(at(0) > 0, "At step 0 the rate is 0: the first step is wasted. (step + 1)/up.")
+    expect(
+        not close(at(0), 0.4 / 21),
+        "(step + 1)/(up + 1) is what the library itself does: it comes to `highest` at step `up` only. Here "
+        "the last of the `up` steps has it already: (step + 1)/up.",
+    )
     expect(
         close(at(0), 0.02),
         f"At step 0 of a warm-up of 20 a twentieth of 0.4 is due, 0.02; yours is {at(0):g}.",
@@ -206,6 +273,34 @@ def _wrong_axis(x, t):
     return (1 - (normalize(x, dim=0) * normalize(t, dim=0)).sum(dim=1)).mean()
 
 
+def _mean_of_all(x, t):
+    from torch.nn.functional import normalize
+
+    return ((normalize(x) - normalize(t)) ** 2).mean()
+
+
+def _cosines(x, t):
+    from torch.nn.functional import normalize
+
+    return (normalize(x) * normalize(t)).sum(dim=1)
+
+
+def _no_sign(x, t):
+    return (1 - _cosines(x, t).abs()).mean()
+
+
+def _cut_off(x, t):
+    return (1 - _cosines(x, t).clamp(min=0)).mean()
+
+
+def _cosine_squared(x, t):
+    return (1 - _cosines(x, t) ** 2).mean()
+
+
+def _always_three(x, t):
+    return (1 - _cosines(x, t)).sum() / 3
+
+
 @exercise(
     "10.3",
     "What a student copies",
@@ -215,7 +310,19 @@ def _wrong_axis(x, t):
         "1 − cosine for each photo, then the mean over the batch.",
     ),
     solution=student_loss,
-    mistakes=(_dot, _sum, _squared, _wrong_sign, _everybody, _wrong_axis),
+    mistakes=(
+        _dot,
+        _sum,
+        _squared,
+        _wrong_sign,
+        _everybody,
+        _wrong_axis,
+        _mean_of_all,
+        _no_sign,
+        _cut_off,
+        _cosine_squared,
+        _always_three,
+    ),
 )
 def what_a_student_copies(answer):
     import torch
@@ -249,6 +356,22 @@ def what_a_student_copies(answer):
         close(of(x, t), 1 / 3),
         f"One photo of three at a right angle to its target gives 1/3; yours {of(x, t):.3f}.",
     )
+    x = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 1.0, 0.0]])
+    t = torch.tensor([[-1.0, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 3.0, 4.0], [1.0, 0.0, 0.0]])
+    each = torch.tensor([2.0, 0.0, 0.2, 1 - 0.5**0.5])
+    found, due = of(x, t), float(each.mean())
+    expect(
+        not close(found, due * 2 / 3),
+        "For unit vectors |x − t|² is 2·(1 − cos), and you take its mean over the numbers of a vector too: "
+        "the longer the vectors, the smaller the loss. Sum over dim=1.",
+    )
+    expect(not close(found, float(each.sum()) / 3), "A batch need not hold three photos: .mean().")
+    expect(
+        close(of(x[:1], t[:1]), 2.0),
+        f"A student that looks the opposite way has the loss 2, the largest; yours {of(x[:1], t[:1]):.3f}. "
+        "The cosine keeps its sign.",
+    )
+    expect(close(found, due), f"For four photos of three numbers {due:.4f} is due; yours {found:.4f}.")
     return (
         "128 numbers to match for each photo, and no name anywhere. `facelab.training.Distil` adds a "
         "second term, "
@@ -262,7 +385,7 @@ CLAIMS = {"better": False, "family": False, "seen": False, "seventh": True, "pas
 WHY = {
     "better": "on the same pairs, B's lead of 1.5 points may as well be 1.5 the other way (section 6 "
     "measured it: "
-    "from −1.5 to +4.6). Two cards side by side say even less",
+    "from −1.4 to +4.7). Two cards side by side say even less",
     "family": "the people kept back are press photos of public figures. Children, the old, and whoever is "
     "rare "
     "there are not in the figure",
@@ -330,6 +453,10 @@ def _numbers(people, dim, devices, sample=1.0):
     return head_gigabytes(people, dim, devices, sample) / 4
 
 
+def _always_512(people, dim, devices, sample=1.0):
+    return head_gigabytes(people, 512, devices, sample)
+
+
 @exercise(
     "10.5",
     "What a million classes weigh",
@@ -339,7 +466,7 @@ def _numbers(people, dim, devices, sample=1.0):
         "With sampling only the gradient shrinks: weights and momentum of the others wait in memory.",
     ),
     solution=head_gigabytes,
-    mistakes=(_no_momentum, _all_sampled, _not_shared, _numbers),
+    mistakes=(_no_momentum, _all_sampled, _not_shared, _numbers, _always_512),
 )
 def a_million(answer):
     alone = number(answer(1_000_000, 512, 1))
@@ -355,6 +482,8 @@ def a_million(answer):
         "weights and "
         "the momentum of the classes outside the sample do not go away.",
     )
+    short = number(answer(200_000, 128, 1))
+    expect(close(short, 0.3072), f"200,000 people and 128 numbers each: 0.3072 GB; yours {short:g}.")
     return (
         "Beside them stand the logits, batch × classes, and there a sample of a tenth saves nine tenths. "
         "The backbone "
