@@ -76,8 +76,8 @@ except AttackError as error:
 
 # %% [markdown] tags=["walk"]
 # **Now you.** The dot should move into the red field: *let in*. (1) Which slider brings it there, which
-# hardly matter? (2) Choose *a screen*. Does the same slider help? (3) Some attacks leave at the bottom, not
-# at the left: what has gone wrong for the attacker?
+# hardly matter? (2) Choose *a screen*. Does the same slider help? (3) Make the coarsest attack you can. What
+# else has gone wrong for the attacker?
 
 # %% tags=["walk"]
 from facelab.course.widgets.attack import MakeAttack
@@ -219,9 +219,9 @@ table
 # out one attack and keeps its sister has left out nothing. It is an easy way to a fine table.
 #
 # The network that the package carries, longer trained, on the same people: print 4, cut-out eyes 7, screen
-# 21, hard compression 53 %, at a BPCER of 4 % (6 %
-# of photos that were taken twice, as some of the attacks were). Under **cameras of another kind** (simulated, too: softer,
-# darker, noisier) it turns away 28 % of honest people.
+# 21, hard compression 53 %, at a BPCER of 4 % (6 % of photos that were taken twice, as some of the attacks
+# were). Under **cameras of another kind** (simulated, too: softer, darker, noisier) it turns away 28 % of
+# honest people.
 
 # %% [markdown]
 # **Now you.** The network trained on all, at its door. (1) At which threshold is the worst APCER below 5 %?
@@ -282,11 +282,11 @@ lesson12.rates_table(held, told, honest, told_honest)[["trained on all", "no bor
 
 # %% [markdown] tags=["answer", "walk"]
 # Without the border the error comes back: much of what these networks know about a print, and of one without
-# visible dots nearly all, is *that there is an edge*. An attacker who has a larger sheet of paper, or who walks nearer, takes that away. The
-# literature knows it well: nets that do splendidly on one data set have learnt its backgrounds, frames and
-# hands, and fail on the next. On LFW's people, with the border greyed out before the carried network, 43 % of
-# prints pass, not 4.5 %; after a training without borders 19 %, not 7 %. (What still catches the others is
-# the dots.)
+# visible dots nearly all, is *that there is an edge*. An attacker who has a larger sheet of paper, or who
+# walks nearer, takes that away. The literature knows it well: nets that do splendidly on one data set have
+# learnt its backgrounds, frames and hands, and fail on the next. On LFW's people, with the border greyed out
+# before the carried network, 43 % of prints pass, not 4.5 %; after a training without borders 19 %, not 7 %.
+# (What still catches the others is the dots.)
 
 # %% [markdown]
 # ## 6 · A door with both

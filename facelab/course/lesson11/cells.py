@@ -20,9 +20,10 @@ class Cells:
 
 
 def cells(gallery: np.ndarray, count: int, train: int = 32_768, seed: int = 0) -> Cells:
-    """(N, D) templates in `count` cells; the centres are learnt from the first `train`."""
+    """(N, D) templates in `count` cells; the centres are learnt from `train` of them, drawn by lot."""
     every = torch.from_numpy(gallery)
-    centres = k_means(every[:train], count, seed=seed)
+    lot = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[:train]
+    centres = k_means(every[lot], count, seed=seed)
     of = nearest_of(every, centres).numpy()
     members = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of, minlength=count))[:-1])
     return Cells(centres.numpy(), members)

@@ -72,13 +72,16 @@ def signs(vectors: np.ndarray) -> np.ndarray:
 
 
 def compressed(gallery: np.ndarray, train: int = 8_192) -> dict[str, tuple[int, np.ndarray]]:
-    """Name → bytes a template, and the (N, D) float32 vectors that the stored ones stand for."""
+    """Name → bytes a template, and the (N, D) float32 vectors that the stored ones stand for.
+
+    Codes are learnt from the last `train` rows: probes of the first ones then meet codes that have not seen
+    them."""
     ways = {"float32": (4 * gallery.shape[1], gallery)}
     ways["float16"] = (2 * gallery.shape[1], half(gallery).astype(np.float32))
     small = eight_bits(gallery)
     ways["int8"] = (small.shape[1], small * np.float32(np.abs(gallery).max() / 127))
     for parts in (64, 32, 16, 8):
-        code = ProductCode.trained(gallery[:train], parts)
+        code = ProductCode.trained(gallery[-train:], parts)
         ways[f"product, {parts}"] = (parts, code.decode(code.encode(gallery)))
     bits = np.unpackbits(signs(gallery), axis=1)[:, : gallery.shape[1]]
     ways["signs"] = (gallery.shape[1] // 8, (2.0 * bits - 1).astype(np.float32) / gallery.shape[1] ** 0.5)

@@ -31,7 +31,7 @@ def thresholds_by_size(best: np.ndarray, sizes, tail: Tail, share: float = 1e-3,
     axes.errorbar(sizes, counted, yerr=[counted - low, high - counted], fmt="o", ms=9, capsize=5, color=BLUE,
                   label="counted, 95 % over strangers")  # fmt: skip
     axes.plot(many, fit(tail, share).threshold(needed), "--", color=ORANGE,
-              label=f"from {tail.pairs / 1e6:.0f} million pairs of other people, 95 %")  # fmt: skip
+              label=f"from {tail.pairs / 1e6:.1f} million pairs of other people, 95 %")  # fmt: skip
     axes.fill_between(many, *interval(tail, share, needed, 40), color=ORANGE, alpha=0.2)
     axes.set(xscale="log", xlabel="people enrolled", ylabel="cosine at an FPIR of 1 %")
     axes.grid(alpha=0.3)
@@ -98,24 +98,28 @@ def grouped_million(rows: list[dict]):
 
 
 def search_times(rows: list[dict], aim: float = 0.95):
-    """Templates that must be compared so that `aim` of those enrolled are found, over the size."""
-    _, axes = plt.subplots(figsize=(9.5, 4.4))
+    """What must be done so that `aim` of those enrolled are found, over the size: templates compared, and
+    milliseconds for a probe that comes alone."""
+    _, (axes, clock) = plt.subplots(1, 2, figsize=(13, 4.6))
     looks = {"ivf": ("cells", BLUE, "-o"), "hnsw": ("graph", GREEN, "-.^")}
     for kind, (name, colour, look) in looks.items():
         some = [row for row in rows if row["of"] == "crowd" and row["kind"] == kind]
-        points = [(row["people"], _compared(row, aim)) for row in some]
-        axes.plot(*zip(*points, strict=True), look, color=colour, label=name, ms=9)
+        for where, key in ((axes, "compared"), (clock, "ms")):
+            points = [(row["people"], _needed(row, aim, key)) for row in some]
+            where.plot(*zip(*points, strict=True), look, color=colour, label=name, ms=9)
     sizes = sorted({row["people"] for row in rows if row["of"] == "crowd"})
     axes.plot(sizes, sizes, ":", color=BLACK, label="all of them (exact)")
-    axes.set(xscale="log", yscale="log", xlabel="people enrolled", ylabel="templates compared a probe")
-    axes.grid(alpha=0.3)
-    axes.legend()
+    for where, title in ((axes, "templates compared a probe"), (clock, "milliseconds a probe")):
+        where.set(xscale="log", yscale="log", xlabel="people enrolled", ylabel=title)
+        where.set_title(f"until {aim:.0%} of the enrolled are found")
+        where.grid(alpha=0.3)
+        where.legend()
     return axes
 
 
-def _compared(row: dict, aim: float) -> float:
+def _needed(row: dict, aim: float, key: str) -> float:
     """Between the two breadths that were tried, on the line through them."""
-    known, compared = ([point[key] for point in row["points"]] for key in ("known", "compared"))
+    known, compared = ([point[name] for point in row["points"]] for name in ("known", key))
     at = next((n for n, value in enumerate(known) if value >= aim), None)
     if at is None:
         return float("nan")
