@@ -44,8 +44,8 @@ test: lint ## the whole test suite, every notebook included
 	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=120 -p no:cacheprovider \
 		--ignore=notebooks/ko --ignore=notebooks/ja notebooks
 
-test-browser: .venv-dev ## the widgets in a real Chromium
-	$(BIN)/pytest -m browser tests/browser -s
+test-browser: .venv-dev ## the widgets in a real Chromium, and how fast they answer (BROWSERS=2: two at a time)
+	$(BIN)/pytest $(if $(BROWSERS),-n $(BROWSERS) --dist loadfile) -m browser tests/browser -s
 
 notebooks: .venv-dev ## build, run and store every notebook from notebooks/lessons/ (LANG=ko: into notebooks/ko/)
 	$(BIN)/python tools/notebooks.py --lang $(COURSE_LANG)

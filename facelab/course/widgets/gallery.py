@@ -27,6 +27,15 @@ PRIVACY = (
 )
 
 
+def label(name: str) -> str:
+    """A name for the picture: cut where it is long, "" where the picture's letters lack it (the list under
+    the picture has all names whole)."""
+    if any(ord(letter) >= 0x250 for letter in name):
+        return ""
+    name = name.replace("_", " ")
+    return name if len(name) <= 20 else f"{name[:19]}…"
+
+
 class GalleryDesk(LiveWidget):
     """A photo is looked up in a gallery at every change; buttons enrol it, add it to somebody, or delete.
 
@@ -218,7 +227,11 @@ class GalleryDesk(LiveWidget):
             self.bars = [live(bar) for bar in axes.barh(places, 0, height=0.6, edgecolor=BLACK)]
             self.values = [live(axes.text(0, row, "", va="center")) for row in places]
             self.limit = live(axes.axvline(0, color=BLACK, ls="--", lw=2.5))
-            for artist in (*self.bars, *self.values, self.limit):
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+            self.names = [
+                live(axes.text(LOW + 0.015, row, "", va="center", fontsize=12, bbox=paper)) for row in places
+            ]
+            for artist in (*self.bars, *self.values, *self.names, self.limit):
                 artist.set_in_layout(False)
 
     def seen(self, name: str) -> Seen:
@@ -249,7 +262,10 @@ class GalleryDesk(LiveWidget):
             bar.set_width(distance)
             bar.set(facecolor=BLUE if distance <= limit else SKY, hatch="" if distance <= limit else "//")
             bar.set_visible(there)
-            value.set(x=min(distance, 1.0) + 0.02, text=f"{distance:.3f}" if there else "")
+            name = label(candidates[row].name) if there else ""
+            self.names[row].set(text=name, visible=bool(name))
+            beside = 0.42 if name else 0.0  # a short bar ends under the name
+            value.set(x=max(min(distance, 1.0), beside) + 0.02, text=f"{distance:.3f}" if there else "")
         self.candidates.value = listed(candidates, limit)
         if self.match is None:
             return "No face was found in this photo."
