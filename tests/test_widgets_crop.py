@@ -5,7 +5,7 @@ import pytest
 
 import facelab as fl
 from facelab.course.widgets import crop
-from facelab.course.widgets.crop import CUTS, CropWidget
+from facelab.course.widgets.crop import CUTS, KEPT, CropWidget
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +90,20 @@ def test_the_outline_is_what_is_cut_out(cut):
         for columns in (slice(0, 16), slice(96, 112)):
             assert cut_out[rows, columns].max() > 200
     assert cut_out[30:82, 30:82].max() == 0
+
+
+def test_the_next_step_is_answered_ahead_and_alike(widget):
+    widget.angle.value = 10
+    widget.angle.value = 13
+    ready = {asked.angle for asked in widget._answers}
+    assert 16 in ready, "the slider moves by 3"
+    widget.angle.value = 16
+    ahead = widget.distance
+    widget._answers.clear()
+    widget.angle.value = 0
+    widget.angle.value = 16
+    assert widget.distance == ahead
+    for angle in range(-90, 91, 2):
+        widget.angle.value = angle
+    assert len(widget._answers) <= KEPT
+    assert widget.error is None

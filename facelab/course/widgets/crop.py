@@ -6,6 +6,8 @@ the same person. Whatever distance there is comes from the cutting alone.
 """
 
 import functools
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -77,12 +79,37 @@ def outline(face: fl.Face, cut: str, scale: float) -> np.ndarray:
     return np.array(face.center) + corners * scale / 2 * (width, height)
 
 
+class Question(NamedTuple):
+    """What the controls say."""
+
+    photo: str
+    cut: str
+    angle: int
+    scale: float
+
+
+class Looked(NamedTuple):
+    """The turned photo, and of the face found in it, if any: the crop and its vector."""
+
+    view: np.ndarray
+    face: fl.Face | None = None
+    crop: np.ndarray | None = None
+    vector: np.ndarray | None = None
+
+
+KEPT = 64
+"""Answers that are kept."""
+
+
 class CropWidget(LiveWidget):
     """Sliders for the tilt of the head and the size of the box; a choice of how the face is cut out, and of
     what it is compared with: the upright photo cut in the same way (box × 1), or the upright photo aligned.
 
     photos     dict of name → (H, W, 3) RGB uint8; the largest face of each is used
     threshold  drawn into the chart, cosine distance
+
+    To detect, align and embed takes longer than to draw. So while a picture is on its way to the browser, the
+    question that comes next is answered already, should the slider go on as it just did.
 
     distance   of the crop shown from the crop it is compared with; nan when no face was found
     seen       dict of cut → {tilt in degrees: distance}, the points drawn so far
@@ -101,6 +128,9 @@ class CropWidget(LiveWidget):
         self.distance = float("nan")
         self.seen: dict[str, dict[int, float]] = {cut: {} for cut in CUTS}
         self._series = None  # photo, scale and comparison that `seen` belongs to
+        self._worker = ThreadPoolExecutor(1, "crop")
+        self._answers: dict[Question, Future[Looked]] = {}
+        self._last: Question | None = None
 
         self.angle = slider("tilt", -90, 90, value=0, step=1, unit="°", tip="the head's tilt, clockwise")
         self.scale = slider("box", 0.6, 2.0, value=1.0, step=0.05, unit="× detected")
@@ -135,11 +165,39 @@ class CropWidget(LiveWidget):
         chart.legend(loc="upper center", ncols=2, handletextpad=0.3, columnspacing=0.9, borderpad=0)
         self._here = live(chart.plot([], [], "o", ms=15, mfc="none", mec=RED, mew=3)[0])
 
+    def _look(self, asked: Question) -> Looked:
+        photo, face, _ = self._heads[asked.photo]
+        view = tilted(photo, face, np.radians(asked.angle))
+        seen = find(view, asked.cut)
+        if seen is None:
+            return Looked(view)
+        crop = cut_out(view, seen, asked.cut, asked.scale)
+        return Looked(view, seen, crop, fl.embed(crop))
+
+    def _answer(self, asked: Question) -> "Future[Looked]":
+        if asked not in self._answers:
+            if len(self._answers) >= KEPT:
+                del self._answers[next(iter(self._answers))]
+            self._answers[asked] = self._worker.submit(self._look, asked)
+        return self._answers[asked]
+
+    def _next(self, asked: Question) -> Question | None:
+        """The question after this one, if the slider that was moved goes on by as much."""
+        last, self._last = self._last, asked
+        if last is None or (last.photo, last.cut) != (asked.photo, asked.cut) or last == asked:
+            return None
+        angle = 2 * asked.angle - last.angle
+        scale = round(2 * asked.scale - last.scale, 2)
+        there = abs(angle) <= self.angle.max and self.scale.min <= scale <= self.scale.max
+        return asked._replace(angle=angle, scale=scale) if there else None
+
     def update(self) -> str:
-        photo, face, references = self._heads[self.photo.value]
-        cut, scale, angle = self.cut.value, self.scale.value, self.angle.value
-        view = tilted(photo, face, np.radians(angle))
-        seen = find(view, cut)
+        asked = Question(self.photo.value, self.cut.value, self.angle.value, round(self.scale.value, 2))
+        cut, scale, angle = asked.cut, asked.scale, asked.angle
+        view, seen, crop, vector = self._answer(asked).result()
+        if (ahead := self._next(asked)) is not None:
+            self._answer(ahead)
+        references = self._heads[asked.photo][2]
         self._photo.set_data(view)
         if seen is None:
             self.distance = float("nan")
@@ -148,9 +206,9 @@ class CropWidget(LiveWidget):
             self._crop.set_data(np.zeros((2, 2, 3), np.uint8))
             return f"{angle}°: the detector finds no face here."
 
-        crop = cut_out(view, seen, cut, scale)
+        assert crop is not None
         reference = references[cut if self.versus.value == VERSUS[0] else ALIGNED]
-        self.distance = fl.cosine_distance(fl.embed(crop), reference)
+        self.distance = fl.cosine_distance(vector, reference)
         self._remember(cut, angle)
         self._crop.set_data(crop)
         corners = outline(seen, cut, scale)
