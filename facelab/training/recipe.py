@@ -42,8 +42,9 @@ class Recipe:
     lr            at its highest; warm_up is the share of all steps until then, a cosine to 0 the rest
     weight_decay  of matrices and convolutions, never of biases and norms
     clip          largest norm of the gradient; 0: no limit
-    ema           decay of the running mean of the weights, which is what is kept at the end; 0: none. After
-                  n steps it is at most (1 + n)/(10 + n), so that a short run does not keep its first weights
+    ema           decay of the running mean of the weights, which is what is kept at the end; 0: none. In
+                  `train` it is at most (1 + n)/(10 + n) after n steps (TensorFlow's rule for `num_updates`),
+                  so that a short run does not keep its first weights
     precision     of the backbone: "float32", or autocast to "bfloat16" or "float16" (then the loss is
                   scaled); the head computes in float32 all the same
     channels_last, compile  see `python -m benchmarks.train speed` for what they are worth
