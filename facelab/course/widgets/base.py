@@ -261,7 +261,7 @@ def control_text(control: widgets.Widget) -> str:
     """A control's value as the reader sees it."""
     if isinstance(control, widgets.Checkbox):
         return translated("on" if control.value else "off")
-    if hasattr(control, "label"):
+    if getattr(control, "label", ""):  # a list that was never moved has none
         return str(control.label)
     return f"{control.value:g}" if isinstance(control.value, int | float) else str(control.value)
 
