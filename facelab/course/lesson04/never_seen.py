@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from facelab import losses
+from facelab import losses, training
 from facelab.course.unseen import Loss, Setting, Task, learn
 
 S, M = 16.0, 0.3
@@ -73,11 +73,13 @@ def differences(rows: list[dict], setting: str, level: float = 0.95) -> dict[str
 def runaway(task: Task, numbers: int, seed: int = 0, steps: int = 300) -> np.ndarray:
     """The scales that the dynamic AdaCos chooses, one a step, until they or the steps end.
 
-    It is ln B over a cosine, and B the sum of e^{s cos θ_j} over the others. Where they stay near 90°, as the
-    paper observes, B is about C − 1 whatever s is. Where some are near, B grows with e^s, and s with ln B.
+    It is ln B over cos θ of the median sample, and B the sum of e^{s cos θ_j} over the others. Where they
+    stay near 90°, as the paper observes, B is about C − 1 whatever s is. Where the nearest has a cosine c, B
+    grows like e^{cs}, and a step multiplies s by about c / cos θ.
     """
     scales: list[float] = []
-    head = losses.AdaCos(numbers, task.classes)
+    with training.seeded(seed):
+        head = losses.AdaCos(numbers, task.classes)
     head.register_forward_hook(lambda *_: scales.append(float(head.s)))
     with suppress(ValueError):  # `fit` stops at a loss that is not finite
         learn(task, lambda *_: head, numbers, epochs=steps // 20, seed=seed, uniform=True)
