@@ -695,13 +695,13 @@ for axes, setting in zip(panels, settings, strict=True):
     axes.axvline(some[some["loss"] == "ArcFace"]["EER, %"].mean(), color="black", linestyle="--")
     axes.set(title=setting.removesuffix(", each its own batches"), ylabel="")
 
-# %% [markdown] tags=["walk"]
+# %% [markdown]
 # Dashed: ArcFace's mean. The differences from it, paired by seed, in points of EER. Eleven losses are
 # compared with one, and the best of eleven looks good by luck alone. So each interval is as wide as it must
 # be for all of them to hold together, 95 times in 100 (Bonferroni). They are over seeds; the same strangers
 # judge all:
 
-# %% tags=["walk"]
+# %%
 for setting in settings:
     print(setting.removesuffix(", each its own batches"))
     for name, (mean, half) in never_seen.differences(rows, setting).items():
