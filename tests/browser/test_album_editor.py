@@ -2,9 +2,7 @@
 
 import time
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 CELL = """\
 import tempfile
@@ -34,9 +32,7 @@ editor
 
 @pytest.fixture
 def editor(lab, open_notebook):
-    notebook = new_notebook(cells=[new_code_cell(CELL)])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, lab.folder / "album.ipynb")
+    lab.store("album.ipynb", [CELL])
     opened = open_notebook("album.ipynb", height=1100)
     opened.run_all()
     box = opened.page.locator(".facelab-album")

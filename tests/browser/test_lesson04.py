@@ -5,9 +5,7 @@ A notebook of one cell: the lesson's experiments are run by the notebook tests.
 
 import re
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 CELL = 'from facelab.course.widgets.beyond import Beyond\n\nBeyond("MagFace")'
 SOON = 20_000  # milliseconds
@@ -15,9 +13,7 @@ SOON = 20_000  # milliseconds
 
 @pytest.fixture
 def notebook(lab, open_notebook):
-    one_cell = new_notebook(cells=[new_code_cell(CELL)])
-    one_cell.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(one_cell, lab.folder / "beyond.ipynb")
+    lab.store("beyond.ipynb", [CELL])
     opened = open_notebook("beyond.ipynb")
     opened.run_all()
     assert opened.errors() == []

@@ -5,9 +5,7 @@ A notebook of three cells: the lesson's own runs are made by the notebook tests.
 
 import re
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 SOON = 20_000  # milliseconds
 
@@ -28,9 +26,7 @@ FetchPhotos()""",
 
 @pytest.fixture
 def notebook(lab, open_notebook):
-    book = new_notebook(cells=[new_code_cell(cell) for cell in CELLS])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, lab.folder / "training.ipynb")
+    lab.store("training.ipynb", CELLS)
     opened = open_notebook("training.ipynb")
     opened.run_all()
     assert opened.errors() == []

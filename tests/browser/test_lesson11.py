@@ -1,8 +1,6 @@
 """Lesson 11 in the browser: five sliders, each answers; the crowd itself is made by the notebook tests."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 CELLS = (
     """\
@@ -37,9 +35,7 @@ GroupPeople(grouping.sweep(cluster.neighbours(photos, 16), truth, grid), grid, (
 
 @pytest.fixture
 def notebook(lab, open_notebook):
-    book = new_notebook(cells=[new_code_cell(cell) for cell in CELLS])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, lab.folder / "million.ipynb")
+    lab.store("million.ipynb", CELLS)
     opened = open_notebook("million.ipynb")
     opened.run_all()
     assert opened.errors() == []

@@ -3,10 +3,8 @@
 import io
 import re
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 CELLS = (
@@ -28,15 +26,9 @@ SLIDERS = (("pitch (% of the face)", "ArrowRight"), ("threshold", "ArrowRight"),
 SOON = 60_000  # milliseconds
 
 
-def stored(lab, name: str, cells) -> None:
-    book = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, lab.folder / name)
-
-
 @pytest.fixture
 def notebook(lab, open_notebook):
-    stored(lab, "living.ipynb", CELLS)
+    lab.store("living.ipynb", CELLS)
     opened = open_notebook("living.ipynb")
     opened.run_all()
     assert opened.errors() == []
@@ -74,7 +66,7 @@ def film(tmp_path_factory):
 
 def test_a_photo_is_asked_to_turn_its_head(browser, lab, open_notebook, film):
     cell = "from facelab.course.widgets.challenge import Challenge\nchallenge = Challenge(0)\nchallenge"
-    stored(lab, "challenge.ipynb", (cell, "print(challenge.passed, len(challenge.places) > 20)"))
+    lab.store("challenge.ipynb", (cell, "print(challenge.passed, len(challenge.places) > 20)"))
     camera = browser.another(
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",

@@ -4,10 +4,8 @@ import io
 import re
 import time
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 SOON = 60_000  # milliseconds
@@ -44,9 +42,7 @@ def film(tmp_path_factory):
 
 @pytest.fixture
 def notebook(browser, lab, open_notebook, film):
-    book = new_notebook(cells=[new_code_cell(CELL), new_code_cell("print(len(seen), max(seen))")])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, lab.folder / "mirror.ipynb")
+    lab.store("mirror.ipynb", [CELL, "print(len(seen), max(seen))"])
     camera = browser.another(
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
@@ -103,9 +99,7 @@ def test_a_face_is_boxed_named_and_forgotten_when_the_camera_is_off(notebook, ca
 
 
 def test_without_a_camera_it_says_so(browser, lab, open_notebook):
-    book = new_notebook(cells=[new_code_cell(CELL)])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, lab.folder / "no_camera.ipynb")
+    lab.store("no_camera.ipynb", [CELL])
     opened = open_notebook("no_camera.ipynb")
     opened.run_cell(0)
     mirror = opened.page.locator(".facelab-mirror")

@@ -34,9 +34,7 @@ grey
 
 @pytest.fixture
 def toy(lab, open_notebook):
-    notebook = new_notebook(cells=[new_code_cell(TOY)])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, lab.folder / "toy.ipynb")
+    lab.store("toy.ipynb", [TOY])
     opened = open_notebook("toy.ipynb")
     opened.run_all()
     return opened

@@ -6,9 +6,7 @@ exercise's verdict, an anywidget.
 
 import json
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 SOON = 60_000  # milliseconds
 
@@ -74,9 +72,7 @@ UNNAMED = """() => [...document.querySelectorAll('.jp-OutputArea-output')].flatM
 
 @pytest.fixture
 def shown(lab, open_notebook):
-    book = new_notebook(cells=[new_code_cell(cell) for cell in CELLS])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, lab.folder / "looks.ipynb")
+    lab.store("looks.ipynb", CELLS)
 
     def show(theme: str = "JupyterLab Light", **how):
         opened = open_notebook("looks.ipynb", **how)
