@@ -45,16 +45,24 @@ def test_every_rival_was_measured_in_every_setting_with_every_seed():
     assert min(seeds) >= 100, "the margins were chosen on other seeds"
 
 
-@pytest.mark.parametrize("name", ["triplets, semi-hard", "ArcFace 0.3, s = 16"])
-def test_a_stored_row_can_be_had_again(task, name):
-    setting = unseen.SETTINGS[-1]
+@pytest.mark.parametrize(
+    ("module", "rivals", "name"),
+    [
+        (unseen, unseen.RIVALS, "triplets, semi-hard"),
+        (unseen, unseen.RIVALS, "ArcFace 0.3, s = 16"),
+        (never_seen, never_seen.PAPERS, "GroupFace"),
+        (never_seen, never_seen.PAPERS, "MagFace"),
+    ],
+)
+def test_a_stored_row_can_be_had_again(task, module, rivals, name):
+    setting = module.SETTINGS[-1]
     stored = next(
         row["EER"]
-        for row in unseen.stored()
+        for row in module.stored()
         if (row["setting"], row["loss"], row["seed"]) == (str(setting), name, 100)
     )
     # the last digits differ from processor to processor, and training carries them on
-    assert unseen.measure(task, unseen.RIVALS, name, 100, setting)["EER"] == pytest.approx(stored, abs=0.003)
+    assert unseen.measure(task, rivals, name, 100, setting)["EER"] == pytest.approx(stored, abs=0.003)
 
 
 def test_the_control_needs_no_names(task):
@@ -87,19 +95,6 @@ def test_differences_are_paired_by_seed_and_wide_enough_for_all_of_them():
     two = stats.t.ppf(0.9875, 3) * paired.std(ddof=1) / 2
     assert half == pytest.approx(two)
     assert half > one
-
-
-@pytest.mark.parametrize("name", ["GroupFace", "MagFace"])
-def test_a_stored_row_of_a_paper_can_be_had_again(task, name):
-    setting = never_seen.SETTINGS[-1]
-    stored = next(
-        row["EER"]
-        for row in never_seen.stored()
-        if (row["setting"], row["loss"], row["seed"]) == (str(setting), name, 100)
-    )
-    assert unseen.measure(task, never_seen.PAPERS, name, 100, setting)["EER"] == pytest.approx(
-        stored, abs=0.003
-    )
 
 
 def test_the_scale_of_dynamic_adacos_runs_away_where_centres_crowd(task):

@@ -166,6 +166,7 @@ SHOWN_KEYWORDS = {"description", "tooltip", "placeholder", "tip", "label", "unit
 SHOWN_CALLS = {
     "slider",
     "choice",
+    "stops",
     "tick",
     "Button",
     "Wrong",

@@ -129,6 +129,6 @@ def measure(task: Task, rivals: dict[str, Loss], name: str, seed: int, setting: 
 SETTINGS = (Setting(20, 8), Setting(100, 8), Setting(250, 8, uniform=True), Setting(20, 64))
 
 
-def stored() -> list[dict]:
+def stored(path: Path = STORED) -> list[dict]:
     """What was measured beforehand, since it takes minutes."""
-    return json.loads(STORED.read_text("utf-8"))
+    return json.loads(path.read_text("utf-8"))

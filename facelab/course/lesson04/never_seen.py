@@ -5,7 +5,6 @@ Twelve losses, two sizes of embedding: nothing here was chosen by its result, bu
 scale: in eight dimensions the dynamic one grows without end (`runaway`).
 """
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from facelab import losses, training
+from facelab.course import unseen
 from facelab.course.unseen import Loss, Setting, Task, learn
 
 S, M = 16.0, 0.3
@@ -51,7 +51,7 @@ STORED = Path(__file__).with_name("never_seen.json")
 
 def stored() -> list[dict]:
     """What was measured beforehand, since it takes minutes."""
-    return json.loads(STORED.read_text("utf-8"))
+    return unseen.stored(STORED)
 
 
 def differences(rows: list[dict], setting: str, level: float = 0.95) -> dict[str, tuple[float, float]]:

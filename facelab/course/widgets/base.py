@@ -100,6 +100,18 @@ def slider(
     )
 
 
+def stops(label: str, options, *, value, tip: str) -> widgets.Widget:
+    """A slider named `label` over a few values; options as in `choice`."""
+    return widgets.SelectionSlider(
+        options=options,
+        value=value,
+        description=translated(label),
+        tooltip=translated(tip),
+        style=LABEL,
+        layout=widgets.Layout(flex="1 1 18em", width="auto", min_width="16em", margin=GAP),
+    )
+
+
 def offered(options) -> list:
     """What a list offers, in the course's language; the values behind the words stay what they are."""
     if current() == "en":

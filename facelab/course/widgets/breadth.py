@@ -1,9 +1,7 @@
 """How broadly an approximate index has to search: recall against the templates that are compared."""
 
-import ipywidgets as widgets
-
 from facelab.course.plots import BLACK, BLUE, ORANGE
-from facelab.course.widgets.base import GAP, LABEL, LiveWidget, choice
+from facelab.course.widgets.base import LiveWidget, choice, stops
 from facelab.course.widgets.picture import LivePicture
 
 KINDS = {"ivf": "cells (IVF)", "ivfpq": "cells, codes of 32 bytes (IVF-PQ)", "hnsw": "graph (HNSW)"}
@@ -28,13 +26,11 @@ class Breadth(LiveWidget):
             "gallery", [(f"{people:,} {names[of]}", (of, people)) for of, people in whose], value=whose[-1]
         )
         self.kind = choice("index", [(text, kind) for kind, text in KINDS.items()])
-        self.breadth = widgets.SelectionSlider(
-            options=[2**n for n in range(11)],
+        self.breadth = stops(
+            "searched",
+            [2**n for n in range(11)],
             value=8,
-            description="searched",
-            tooltip="Cells that are searched; of a graph: templates that are kept in mind",
-            style=LABEL,
-            layout=widgets.Layout(flex="1 1 18em", width="auto", min_width="16em", margin=GAP),
+            tip="Cells that are searched; of a graph: templates that are kept in mind",
         )
         self.picture = LivePicture(10.0, 5.0)
         with self.picture.styled():

@@ -1,11 +1,10 @@
 """One threshold over three kinds of distances: of the enrolled to themselves, of the enrolled to somebody
 else, of strangers to whoever is nearest; in galleries from ten people to thousands."""
 
-import ipywidgets as widgets
 import numpy as np
 
 from facelab.course.plots import BLACK, BLUE, GREEN, ORANGE
-from facelab.course.widgets.base import GAP, LABEL, LiveWidget, slider
+from facelab.course.widgets.base import LiveWidget, slider, stops
 from facelab.course.widgets.picture import LivePicture
 from facelab.course.widgets.threshold import HIGH, LOW, STEP, at_or_below
 
@@ -62,13 +61,11 @@ class OpenSet(LiveWidget):
         self.threshold = slider(
             "threshold", LOW, HIGH, value=value, step=STEP, tip="The nearest at or below it: that is the name"
         )
-        self.size = widgets.SelectionSlider(
-            options=[(f"{size:,}", size) for size in sizes],
+        self.size = stops(
+            "people enrolled",
+            [(f"{size:,}", size) for size in sizes],
             value=people,
-            description="people enrolled",
-            tooltip="How many people are in the gallery",
-            style=LABEL,
-            layout=widgets.Layout(flex="1 1 18em", width="auto", min_width="16em", margin=GAP),
+            tip="How many people are in the gallery",
         )
         self._draw()
         super().__init__([self.threshold, self.size])

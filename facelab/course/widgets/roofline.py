@@ -1,11 +1,10 @@
 """What a search costs a probe, measured, beside what this computer's memory and arithmetic allow."""
 
-import ipywidgets as widgets
 import numpy as np
 
 from facelab.course.lesson11.machine import Machine
 from facelab.course.plots import BLACK, BLUE, ORANGE
-from facelab.course.widgets.base import GAP, LABEL, LiveWidget
+from facelab.course.widgets.base import LiveWidget, stops
 from facelab.course.widgets.picture import LivePicture
 
 SIZES = np.geomspace(1e3, 1e6, 61)
@@ -24,13 +23,11 @@ class Roofline(LiveWidget):
         self.machine, self.times, self.dim = machine, times, dim
         self.sizes = sorted({size for size, _ in times})
         counts = sorted({count for _, count in times})
-        self.probes = widgets.SelectionSlider(
-            options=counts,
+        self.probes = stops(
+            "probes at a time",
+            counts,
             value=counts[0],
-            description="probes at a time",
-            tooltip="How many probes share one reading of the gallery",
-            style=LABEL,
-            layout=widgets.Layout(flex="1 1 18em", width="auto", min_width="16em", margin=GAP),
+            tip="How many probes share one reading of the gallery",
         )
         self.picture = LivePicture(10.0, 5.0)
         with self.picture.styled():
