@@ -23,9 +23,10 @@ from benchmarks.common import report
 from facelab import datasets
 from facelab.course import peers, portraits
 from facelab.errors import DatasetError, NoFaceError
+from facelab.functions import verify
 from facelab.images import read_image
 from facelab.metrics import k_fold_accuracy
-from facelab.pipeline import Pipeline, verify
+from facelab.pipeline import Pipeline
 
 REST = 0.1  # seconds
 

@@ -15,14 +15,8 @@ library never imports it.
 import importlib
 
 from facelab.detect import LANDMARKS, Face
-from facelab.gallery import Gallery, Match
-from facelab.images import read_image
-from facelab.pipeline import (  # after the rooms, so that these names mean the functions
-    Pipeline,
-    Result,
-    Verification,
+from facelab.functions import (
     align,
-    cosine_distance,
     detect,
     embed,
     letterboxed_crop,
@@ -30,6 +24,10 @@ from facelab.pipeline import (  # after the rooms, so that these names mean the 
     stretched_crop,
     verify,
 )
+from facelab.gallery import Gallery, Match
+from facelab.images import read_image
+from facelab.pipeline import Pipeline, cosine_distance
+from facelab.results import Result, Verification
 
 __version__ = "0.1.0"
 

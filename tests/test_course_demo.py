@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from facelab.course import demo
+from facelab.course.demo_pages import Demo, Page
 
 LESSONS = Path(__file__).resolve().parents[1] / "notebooks" / "lessons"
 
@@ -42,7 +43,7 @@ def test_a_widget_that_fails_says_so_and_the_next_one_is_shown(monkeypatch):
     def broken():
         raise ValueError("no photo <here>")
 
-    page = demo.Page("What now?", (demo.Demo("This one fails.", broken), demo.Demo("This one?", dict)))
+    page = Page("What now?", (Demo("This one fails.", broken), Demo("This one?", dict)))
     monkeypatch.setitem(demo.PAGES, "00", page)
     demo.show("00")
     words = [getattr(one, "value", "") for one in shown]

@@ -166,7 +166,7 @@ def test_deepface_crop_of_a_level_face_is_a_letterbox(w, h):
 
 
 def test_steps_begin_at_deepfaces_distance_and_end_at_facelabs(portraits, answer):
-    from facelab.pipeline import verify
+    from facelab.functions import verify
 
     for pair in (portraits, (portraits[0], portraits[0][:, ::-1].copy())):
         walk = peers.steps(*pair)

@@ -124,6 +124,11 @@ def test_the_library_never_imports_the_course():
             assert not seen, f"{path.relative_to(ROOT)} imports {seen}"
 
 
+def test_no_file_of_the_package_is_longer_than_400_lines():
+    files = {path: len(path.read_text("utf-8").splitlines()) for path in (ROOT / "facelab").rglob("*.py")}
+    assert {str(path.relative_to(ROOT)): lines for path, lines in files.items() if lines > 400} == {}
+
+
 def test_the_library_imports_nothing_that_only_notebooks_need():
     """Every module of the library, imported in a fresh Python: none brings the course or its tools along."""
     code = """

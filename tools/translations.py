@@ -485,7 +485,8 @@ def extract() -> None:
 def needs(number: str) -> list[str]:
     """The catalogues that a lesson needs to be whole: its prose, its exercises, its widgets."""
     [source] = sources([number])
-    names = [source.stem, "exercises/core", f"exercises/lesson{number}", "widgets/base"]
+    exercises = sorted(path.stem for path in (COURSE / "exercises").glob(f"lesson{number}*.py"))
+    names = [source.stem, "exercises/core", *(f"exercises/{one}" for one in exercises), "widgets/base"]
     open_, seen = [source], set()
     while open_:
         text = open_.pop().read_text("utf-8")

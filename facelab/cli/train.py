@@ -85,7 +85,7 @@ def train(
     """
     from facelab import training
     from facelab.training import judge, processes
-    from facelab.training.trainer import make_folder
+    from facelab.training.checkpoint import make_folder
 
     changes: dict[str, Any] = {
         "backbone": backbone, "dim": dim, "epochs": epochs, "batch_size": batch_size, "people": people,

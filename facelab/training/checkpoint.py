@@ -17,10 +17,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facelab.errors import WeightsError
+from facelab.errors import FacelabError, WeightsError
 from facelab.kept import write_atomically
+from facelab.training.card import MODEL
 
 FILE = "checkpoint.safetensors"
+
+
+def make_folder(folder: Path, resume: bool) -> None:
+    """Raises FacelabError for a folder that cannot be written to, or that holds a run which is not to go
+    on."""
+    there = (folder / FILE).is_file() or (folder / MODEL).is_file()
+    if there and not resume:
+        raise FacelabError(
+            f"{folder}: holds a run already. Go on with it (--resume, resume=True), or give another folder."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FacelabError(f"{folder}: cannot be made ({error.strerror or error}).") from error
+    if not os.access(folder, os.W_OK):
+        raise FacelabError(f"{folder}: cannot be written to. Check its permissions, or give another folder.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from facelab import calibration
 from facelab.errors import DatasetError, FacelabError
 from facelab.training.crops import Crops
+from facelab.training.recipe import Recipe
 
 NEAR_FMR = 1e-5
 """False match rate of the distance at which a training photo counts as one of a person kept back."""
@@ -89,3 +91,26 @@ def _threshold(crops: Crops, notes: list[str]) -> float | None:
 def _closest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(N, D), (M, D) → (N,): the highest cosine with any row of b, some rows of a at a time."""
     return np.concatenate([(a[i : i + 2048] @ b.T).max(1) for i in range(0, len(a), 2048)])
+
+
+def taught(crops: Crops, its: Split, recipe: Recipe) -> tuple[np.ndarray, torch.Tensor, list[str]]:
+    """The training rows, their class numbers from 0 on, and what to say about it."""
+    rows, notes = its.train, []
+    if recipe.head is not None:
+        enough = crops.photos_of_each(rows) >= recipe.min_photos
+        if not enough.all():
+            few = len(np.unique(crops.identity[rows[~enough]]))
+            notes.append(f"Left out of training: {few:,} people with fewer than {recipe.min_photos} photos.")
+        rows = rows[enough]
+    alike = f" {len(its.dropped)} more look like somebody kept back (near=)." if len(its.dropped) else ""
+    if len(rows) < 2:
+        raise ValueError(
+            f"{crops.source}: {len(rows)} photos are left to train on. Lower min_photos or held_out.{alike}"
+        )
+    classes, labels = np.unique(crops.identity[rows], return_inverse=True)
+    if recipe.head is not None and len(classes) < 2:
+        raise ValueError(
+            f"{crops.source}: {len(classes)} person is left to train on; a loss over classes needs two."
+            f"{alike}"
+        )
+    return rows, torch.from_numpy(labels), notes

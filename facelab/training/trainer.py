@@ -10,7 +10,6 @@ one that was not, and two processes see what one would (`facelab.training.sharde
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -29,10 +28,10 @@ from facelab.embed import FILE_RECIPES
 from facelab.errors import FacelabError
 from facelab.training import checkpoint, judge, optimise, processes
 from facelab.training.batches import generator, in_a_batch, in_an_epoch, plan
-from facelab.training.card import MODEL, write_card, write_model
+from facelab.training.card import write_card, write_model
 from facelab.training.crops import Crops
 from facelab.training.distil import Distil
-from facelab.training.held_out import Split, split
+from facelab.training.held_out import Split, split, taught
 from facelab.training.logs import Logs
 from facelab.training.pixels import Pixels
 from facelab.training.recipe import Recipe
@@ -118,22 +117,6 @@ def train(
     return run.finish(resamples)
 
 
-def make_folder(folder: Path, resume: bool) -> None:
-    """Raises FacelabError for a folder that cannot be written to, or that holds a run which is not to go
-    on."""
-    there = (folder / checkpoint.FILE).is_file() or (folder / MODEL).is_file()
-    if there and not resume:
-        raise FacelabError(
-            f"{folder}: holds a run already. Go on with it (--resume, resume=True), or give another folder."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FacelabError(f"{folder}: cannot be made ({error.strerror or error}).") from error
-    if not os.access(folder, os.W_OK):
-        raise FacelabError(f"{folder}: cannot be written to. Check its permissions, or give another folder.")
-
-
 class _Run:
     """One call of `train`: what it works on, and where it stands."""
 
@@ -146,7 +129,7 @@ class _Run:
             raise ValueError(
                 "float16 over several processes: take precision='bfloat16', which needs no scaling."
             )
-        self.rows, self.labels, self.notes = _who_is_taught(crops, its, recipe)
+        self.rows, self.labels, self.notes = taught(crops, its, recipe)
         self.people = int(self.labels.max()) + 1
         size = in_a_batch(self.labels, recipe.batch_size, recipe.people)
         if self.world > 1 and (size % self.world or size < 2 * self.world):
@@ -204,7 +187,7 @@ class _Run:
         }
 
     def begin(self, resume: bool) -> None:
-        make_folder(self.folder, resume)
+        checkpoint.make_folder(self.folder, resume)
         if not resume:
             return
         found = checkpoint.read(self.folder)
@@ -411,26 +394,3 @@ class _Run:
         return Trained(
             self.folder, self.recipe, figures, scores, losses, self.seconds, where, self.stopped, notes
         )
-
-
-def _who_is_taught(crops: Crops, its: Split, recipe: Recipe) -> tuple[np.ndarray, Tensor, list[str]]:
-    """The training rows, their class numbers from 0 on, and what to say about it."""
-    rows, notes = its.train, []
-    if recipe.head is not None:
-        enough = crops.photos_of_each(rows) >= recipe.min_photos
-        if not enough.all():
-            few = len(np.unique(crops.identity[rows[~enough]]))
-            notes.append(f"Left out of training: {few:,} people with fewer than {recipe.min_photos} photos.")
-        rows = rows[enough]
-    alike = f" {len(its.dropped)} more look like somebody kept back (near=)." if len(its.dropped) else ""
-    if len(rows) < 2:
-        raise ValueError(
-            f"{crops.source}: {len(rows)} photos are left to train on. Lower min_photos or held_out.{alike}"
-        )
-    classes, labels = np.unique(crops.identity[rows], return_inverse=True)
-    if recipe.head is not None and len(classes) < 2:
-        raise ValueError(
-            f"{crops.source}: {len(classes)} person is left to train on; a loss over classes needs two."
-            f"{alike}"
-        )
-    return rows, torch.from_numpy(labels), notes

@@ -5,7 +5,8 @@
     exercises.hint("05.1")               # the next hint
     exercises.progress()                 # this session's exercises at a glance
 
-One module per lesson (`lesson05.py`) registers its exercises; `core.py` shows how to write one.
+The modules of a lesson (`lesson05.py`, `lesson05_anchors.py`) register its exercises; `core.py` shows how to
+write one.
 """
 
 from facelab.course.exercises.core import check, hint, progress

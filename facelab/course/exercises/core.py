@@ -24,6 +24,7 @@ answers that are missing (`None`, `...`, a function that returns either) or that
 import html
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -81,18 +82,15 @@ def exercise(id: str, title: str, *, hints: tuple[str, ...], solution, mistakes:
 
 
 def load(id: str) -> Exercise:
-    """The exercise with this id; its lesson's module is imported on first use."""
+    """The exercise with this id; its lesson's modules are imported on first use."""
     lesson = str(id).split(".")[0]
-    try:
-        importlib.import_module(f"facelab.course.exercises.lesson{lesson}")
-    except ModuleNotFoundError as error:
-        if error.name != f"facelab.course.exercises.lesson{lesson}":
-            raise
-        raise KeyError(f"there is no lesson {lesson!r} with exercises") from None
+    import_lesson(lesson)
+    known = sorted(key for key in REGISTRY if key.startswith(f"{lesson}."))
+    if not known:
+        raise KeyError(f"there is no lesson {lesson!r} with exercises")
     OPENED.add(lesson)
     if id not in REGISTRY:
-        known = ", ".join(sorted(key for key in REGISTRY if key.startswith(lesson)))
-        raise KeyError(f"there is no exercise {id!r}; lesson {lesson} has {known}")
+        raise KeyError(f"there is no exercise {id!r}; lesson {lesson} has {', '.join(known)}")
     return REGISTRY[id]
 
 
@@ -302,7 +300,7 @@ def progress() -> None:
     """The exercises of the lesson at hand, and a map of all: solved here or on another day, tried, open."""
     lessons = sorted({*lessons_with_exercises(), *OPENED})
     for lesson in lessons:
-        importlib.import_module(f"facelab.course.exercises.lesson{lesson}")
+        import_lesson(lesson)
     before = record.solved()
     for item in REGISTRY.values():
         item.before = item.id in before
@@ -335,12 +333,21 @@ def progress() -> None:
 
 def lessons_with_exercises() -> list[str]:
     """ "00", "01", …"""
-    import pkgutil
+    return sorted({name[len("lesson") :][:2] for name in _modules()})
 
+
+def import_lesson(lesson: str) -> None:
+    """The lesson's exercises register: `lesson05.py`, and `lesson05_anchors.py` beside it."""
+    for name in _modules():
+        if name.startswith(f"lesson{lesson}"):
+            importlib.import_module(f"facelab.course.exercises.{name}")
+
+
+def _modules() -> list[str]:
     from facelab.course import exercises
 
     names = [module.name for module in pkgutil.iter_modules(exercises.__path__)]
-    return sorted(name.removeprefix("lesson") for name in names if name.startswith("lesson"))
+    return [name for name in names if name.startswith("lesson")]
 
 
 def mark(item: Exercise) -> str:
