@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facelab.gallery import search
-from facelab.gallery.search import Index, cosines, margin
+from facelab.gallery import exact, few, search
+from facelab.gallery.exact import cosines, margin
+from facelab.gallery.search import Index
 
 CPU = torch.device("cpu")
 DEVICES = [
@@ -136,7 +137,9 @@ def test_chunks_and_groups_change_nothing(monkeypatch):
     whole = [Index(vectors, person, CPU).nearest(probes, 7, score) for score in ("max", "mean")]
     monkeypatch.setattr(search, "_COSINES_AT_ONCE", {"cpu": 9 * 100})
     monkeypatch.setattr(search, "_BOUNDS_AT_ONCE", 300)
-    monkeypatch.setattr(search, "_OPENED_AT_ONCE", 50)
+    for room in (exact, few):
+        monkeypatch.setattr(room, "OPENED_AT_ONCE", 50)
+    monkeypatch.setattr(few, "COSINES_AT_ONCE", 3 * 1500)
     pieces = [Index(vectors, person, CPU).nearest(probes, 7, score) for score in ("max", "mean")]
     for a, b in zip(whole, pieces, strict=True):
         for (ids, scores), (ids_again, scores_again) in zip(a, b, strict=True):
@@ -191,7 +194,7 @@ def test_few_templates_equal_brute_force_and_probes_one_at_a_time(data):
     probes = several[rng.integers(0, directions, 7)]
     for stripes_from in (2**11, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(search, "_STRIPES_FROM", stripes_from)
+            patch.setattr(few, "_STRIPES_FROM", stripes_from)
             index = Index(vectors, person, CPU)
             together = index.nearest(probes, k)
             for probe, (ids, scores) in zip(probes, together, strict=True):
@@ -234,7 +237,7 @@ def test_few_and_many_templates_are_searched_alike(monkeypatch):
     person = np.repeat(rng.permutation(1500), 2)
     vectors, probes = unit(rng.normal(size=(3000, 128))), unit(rng.normal(size=(64, 128)))
     few = Index(vectors, person, CPU).nearest(probes, 5)
-    monkeypatch.setattr(search, "_FEW", 0)
+    monkeypatch.setattr(search, "FEW", 0)
     for (ids, scores), (ids_again, scores_again) in zip(
         few, Index(vectors, person, CPU).nearest(probes, 5), strict=True
     ):

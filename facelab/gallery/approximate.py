@@ -33,8 +33,9 @@ import numpy as np
 import torch
 
 from facelab.errors import FacelabError, GalleryError
+from facelab.gallery.exact import best, cosines
 from facelab.gallery.recall import Recall
-from facelab.gallery.search import Index, best, cosines
+from facelab.gallery.search import Index
 from facelab.safe_write import replacement, write_all, writing
 
 KINDS = ("ivf", "ivfpq", "hnsw")

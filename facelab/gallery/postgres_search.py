@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facelab.errors import GalleryError
+from facelab.gallery.exact import best, cosines, margin, means
 from facelab.gallery.postgres_server import Server, literal, unpack
 from facelab.gallery.postgres_tables import INDEX
-from facelab.gallery.search import best, cosines, margin, means
 
 if TYPE_CHECKING:
     import psycopg
@@ -63,7 +63,7 @@ class Search:
     def nearest(
         self, connection: psycopg.Connection, probe: np.ndarray, k: int, most: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The k people with the largest cosine to (D,) float32: ids and cosines, as `search.best`.
+        """The k people with the largest cosine to (D,) float32: ids and cosines, as `exact.best`.
 
         most  so many templates the index is asked for, and they may be of fewer people; None: no index
         """
