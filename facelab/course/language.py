@@ -17,8 +17,10 @@ still a lesson.
 import os
 import re
 import string
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 from facelab.errors import FacelabError
@@ -32,6 +34,9 @@ SENTENCES = re.compile(r"((?<=[.:;!?…])\s+|\s+·\s+|\s+(?=\()|\n+)")
 BREAK = re.compile(r"(?<=[.:;!?])\s+|\n")
 ENDS = re.compile(r"[.:,;!?…]+\Z")
 LETTER = re.compile(r"[^\W\d_]")
+WORD = re.compile(r"\w+")
+PLACE = re.compile(r"\{\d+\}")  # babel flags {'r': 3} too
+PLURAL = re.compile(r"(?<=[a-z])\{\d+\}")
 
 
 def known(name: str, source: str = "the language") -> str:
@@ -93,22 +98,34 @@ def finished(path: Path) -> dict[str, tuple[str, bool]]:
     with path.open("rb") as file:
         entries = list(read_po(file))
     return {
-        entry.id: (entry.string, "python-brace-format" in entry.flags)
+        entry.id: (entry.string, "python-brace-format" in entry.flags and bool(PLACE.search(entry.id)))
         for entry in entries
         if entry.id and entry.string and not entry.fuzzy
     }
 
 
 class Template:
-    """A text with places in it: "{0} of {1} for {2}", and its translation."""
+    """A text with places in it: "{0} of {1} for {2}", and its translation.
+
+    places  the numbers of its places, in their order
+    words   whole words that every text of this form has
+    """
 
     def __init__(self, msgid: str, translation: str):
-        self.pieces, self.translation = [""], translation
+        self.pieces, self.places, self.translation = [""], [], translation
         for literal, place, _, _ in string.Formatter().parse(msgid):
             self.pieces[-1] += literal
             if place is not None:
                 self.pieces.append("")
+                self.places.append(int(place))
         self.letters = sum(len(LETTER.findall(piece)) for piece in self.pieces)
+        # A word beside a place may go on in it, and is none of these.
+        self.words = WORD.findall(re.sub(r"\w*\0\w*", " ", "\0".join(self.pieces)))
+
+    def filled(self, values: Iterable[str]) -> str:
+        """The translation with these values in its places."""
+        given = dict(zip(self.places, values, strict=True))
+        return self.translation.format(*(given.get(place, "") for place in range(max(given, default=-1) + 1)))
 
     def values(self, text: str) -> list[str] | None:
         """What stands in the places, if the text has this form; each value as short as can be."""
@@ -132,32 +149,51 @@ class Template:
         return [*found, text[at:end]]
 
 
+def templates(msgid: str, translation: str) -> Iterator[Template]:
+    """One for each number: a place right behind a letter ("{0} face{1}") holds an s or nothing."""
+    if plural := PLURAL.search(msgid):
+        for ending in ("s", ""):
+            place = plural.group()
+            yield from templates(msgid.replace(place, ending), translation.replace(place, ending))
+    else:
+        yield Template(msgid, translation)
+
+
 class Catalogue:
     """Texts and templates with their translations; `say` answers from memory what it was asked before."""
 
     def __init__(self, entries: dict[str, tuple[str, bool]]):
-        self.texts = {msgid: string for msgid, (string, is_template) in entries.items() if not is_template}
-        templates = [
-            Template(msgid, string) for msgid, (string, is_template) in entries.items() if is_template
-        ]
+        self.texts = {msgid: text for msgid, (text, is_template) in entries.items() if not is_template}
+        found = (templates(msgid, text) for msgid, (text, is_template) in entries.items() if is_template)
         # The one that says most comes first; of two that fit it is the right one.
-        self.templates = sorted(templates, key=lambda template: -template.letters)
+        self.templates = sorted(chain.from_iterable(found), key=lambda template: -template.letters)
+        # Which to try is asked by the rarest word of each ("" where it has none): most are never looked at.
+        often = Counter(chain.from_iterable(set(template.words) for template in self.templates))
+        self.by_word: dict[str, list[int]] = {}
+        for place, template in enumerate(self.templates):
+            self.by_word.setdefault(min(template.words, key=often.__getitem__, default=""), []).append(place)
         self.say = lru_cache(maxsize=4096)(self._say)
 
     def whole(self, text: str, least: int = 0, strict: bool = False) -> str | None:
         """The translation of the text as one message, or None.
 
-        Templates need `least` letters, and if `strict` no value may reach over the end of a sentence.
+        Templates need `least` letters. If `strict`, a value that reaches over the end of a sentence must be a
+        message itself.
         """
         if text in self.texts:
             return self.texts[text]
-        for template in self.templates:
+        words = {"", *WORD.findall(text)} & self.by_word.keys()
+        for place in sorted(chain.from_iterable(map(self.by_word.__getitem__, words))):
+            template = self.templates[place]
             if template.letters < least:
                 break
             values = template.values(text)
-            if values is not None and not (strict and any(map(BREAK.search, values))):
-                return template.translation.format(*map(self.say, values))
+            if values is not None and (not strict or all(map(self._is_value, values))):
+                return template.filled(map(self.say, values))
         return None
+
+    def _is_value(self, text: str) -> bool:
+        return not BREAK.search(text) or self.whole(text.strip(), STRONG, strict=True) is not None
 
     def _say(self, text: str) -> str:
         body = text.strip()
@@ -166,7 +202,7 @@ class Catalogue:
         if "\n" in body and body not in self.texts:
             found = "\n".join(map(self.say, body.split("\n")))
         else:
-            found = self.whole(body, least=STRONG)
+            found = self.whole(body, STRONG, strict=True)
             found = self._by_sentences(body) if found is None else found
         before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
         return before + found + after

@@ -100,7 +100,7 @@ def what_an_anchor_says(answer):
     exact = number(np.sum(np.abs(array(answer((50.0, 40.0, 32.0), (34.0, 24.0, 66.0, 56.0)), (4,)))))
     for anchor, box in CASES:
         got, truth = array(answer(anchor, box), (4,)), np.array(said_of_a_box(anchor, box))
-        case = f"For the anchor {anchor} and the box {box}"
+        case = f"For the anchor {anchor} and the box {box}:"
         diagnoses = (
             (_without_variances, "everything is right but the divisors 0.1 and 0.2."),
             (_one_variance, "the sizes are divided by 0.1, too: theirs is 0.2."),

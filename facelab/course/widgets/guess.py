@@ -44,8 +44,9 @@ class Guess(LiveWidget):
             self.guess if self.guess is not None else ((low * high) ** 0.5 if powers else (low + high) / 2)
         )
         self.number = widgets.BoundedFloatText(
-            value=round(start, 3), min=low, max=high, description=f"your guess{f' ({unit})' if unit else ''}",
-            tooltip=question, style=LABEL, layout=widgets.Layout(width="16em", margin=GAP),
+            value=round(start, 3), min=low, max=high,
+            description=f"your guess ({unit})" if unit else "your guess", tooltip=question,
+            style=LABEL, layout=widgets.Layout(width="16em", margin=GAP),
         )  # fmt: skip
         self.keep = widgets.ToggleButton(
             value=self.guess is not None, description="That is my guess", icon="check",
