@@ -21,6 +21,7 @@ import argparse
 import ast
 import difflib
 import hashlib
+import json
 import re
 import sys
 from collections import Counter
@@ -177,6 +178,15 @@ SHOWN_CALLS = {
     "translated",
 }
 SHOWN_NAMES = {"title", "TITLE", "WORDS", "LOOKS"}
+OFFERING = {"choice", "stops"}
+"""Calls whose second argument is a list to choose from, or the name of one."""
+GIVEN = {
+    "trainer": ("8 people (LFW)", "10 digits"),
+    "rates": ("look-alikes",),
+    "live_run": ("drawn people",),
+    "compare": ("mirrored",),
+}
+"""Names that lessons give to a widget, which shows them in its lists and lines."""
 JUNK = {
     "png",
     "jpeg",
@@ -191,7 +201,7 @@ JUNK = {
     "rad",
     "--from",
 }
-JUNK |= {"an {0}", "DejaVu Sans Mono"}
+JUNK |= {"an {0}", "DejaVu Sans Mono", "none", "of ArcFace"}
 PLACE = re.compile(r"(?<!\{)\{(\d+)\}(?!\})")
 WORD = re.compile(r"[A-Za-z]{2,}")
 STYLE = re.compile(
@@ -205,6 +215,11 @@ def is_prose(text: str) -> bool:
     return " " in text.strip() and len(WORD.findall(bare)) >= 2 and not STYLE.search(text)
 
 
+def is_words(name: str) -> bool:
+    """Whether a name has words: "modified softmax", not "ArcFace (1, 0.5, 0)"."""
+    return re.search(r"\b[a-z]{2}", name) is not None
+
+
 def escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
@@ -214,6 +229,7 @@ class Reader(ast.NodeVisitor):
 
     def __init__(self, source: str):
         self.source, self.texts, self.shown = source, [], False
+        self.constants: dict[str, ast.AST] = {}  # of the module, by name
 
     def keep(self, msgid: str, comments=(), template: bool = False) -> None:
         if msgid.strip():
@@ -224,7 +240,25 @@ class Reader(ast.NodeVisitor):
         self.visit(node)
         self.shown = before
 
+    def offer(self, node: ast.AST | None) -> None:
+        """What a list to choose from offers, where that is words."""
+        if isinstance(node, ast.Name):
+            self.offer(self.constants.get(node.id))
+        elif isinstance(node, ast.Call) and node.args:  # list(…), tuple(…)
+            self.offer(node.args[0])
+        elif isinstance(node, ast.List | ast.Tuple | ast.Dict):
+            for one in node.keys if isinstance(node, ast.Dict) else node.elts:
+                text = one.elts[0] if isinstance(one, ast.Tuple) else one
+                if isinstance(text, ast.Constant) and is_words(str(text.value)):
+                    self.keep(text.value)
+
     # What holds texts
+
+    def visit_Module(self, node: ast.Module) -> None:
+        for one in node.body:
+            if isinstance(one, ast.Assign):
+                self.constants |= {getattr(target, "id", ""): one.value for target in one.targets}
+        self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
@@ -276,6 +310,8 @@ class Reader(ast.NodeVisitor):
         if name in UNSEEN and not (name == "replace" and isinstance(function, ast.Name)):
             return
         self.visit(function)
+        if name in OFFERING and isinstance(function, ast.Name) and len(node.args) > 1:
+            self.offer(node.args[1])
         for argument in node.args:
             self.within(argument, name in SHOWN_CALLS and isinstance(argument, ast.Constant | ast.JoinedStr))
         for word in node.keywords:
@@ -345,6 +381,12 @@ def spoken(path: Path) -> list[Text]:
     for text in reader.texts:
         if text.msgid not in JUNK and has_words(text.msgid):
             found.setdefault(text.msgid, text)
+    for name in GIVEN.get(path.stem, ()):
+        found.setdefault(name, Text(name, ["a name in a list"]))
+    if path.stem == "runs":
+        for row in json.loads((COURSE / "trained.json").read_text("utf-8"))["rows"]:
+            if is_words(row["name"]):
+                found.setdefault(row["name"], Text(row["name"], ["the name of a training run"]))
     if path.stem == "guess":  # what is asked stands in the lessons
         found.setdefault("right", Text("right", ["the guess is right; not the direction"]))
         for source in sources():

@@ -79,6 +79,22 @@ def translated(text: str) -> str:
     return catalogue(current()).say(text)
 
 
+COMMA = {"en": ", ", "ko": ", ", "ja": "、"}
+
+
+def named(text: str) -> str:
+    """A name in the language in use: as a whole, or what its commas divide ("Eileen Collins, mirrored")."""
+    if current() == "en":
+        return text
+    whole = text in catalogue(current()).texts
+    return COMMA[current()].join(map(translated, [text] if whole else text.split(", ")))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names that are told one after the other: "A and B"; elsewhere "A, B"."""
+    return (" and " if current() == "en" else COMMA[current()]).join(names)
+
+
 # ---- catalogues --------------------------------------------------------------------------------------------
 
 

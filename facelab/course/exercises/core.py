@@ -352,9 +352,8 @@ def _modules() -> list[str]:
 
 def mark(item: Exercise) -> str:
     """A sign and a word for how far it got."""
-    if item.solved or item.before:
-        return "✓ solved"
-    return "✗ tried" if item.attempts else "○ open"
+    done = item.solved or item.before
+    return "✓ solved" if done else "✗ tried" if item.attempts else "○ open"
 
 
 def effort(item: Exercise) -> str:

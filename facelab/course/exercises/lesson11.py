@@ -30,10 +30,11 @@ def least_time(people, dim, probes, bandwidth, flops):
     ),
 )
 def no_faster(answer):
-    for probes, what in ((1, "one probe"), (400, "400 probes")):
+    for probes in (1, 400):
         given = (1_000_000, 128, probes, 20e9, 100e9)
         got, truth = number(answer(*given)), least_time(*given)
         memory, sums = 4 * 128e6 / 20e9, 2 * 128e6 * probes / 100e9
+        what = "one probe" if probes == 1 else f"{probes} probes"
         where = f"A million templates of 128, {what}, 20 GB/s, 100 billion operations a second"
         for wrong, words in (
             (memory + sums, "the memory brings the next numbers while the cores work on these: not a sum."),

@@ -245,7 +245,7 @@ def where_the_nose_lies(answer):
         ):
             if close(got, wrong, atol=1e-6):
                 raise Wrong(f"{what}: {words}")
-        raise Wrong(f"{what}: {truth:.3f}, not {got:.3f}.")
+        raise Wrong(f"{what}: the nose lies at {truth:.3f}, not {got:.3f}.")
     array(answer(front))
     return (
         "Moving, scaling, tilting and slanting a flat photo are affine maps (nearly: perspective aside), and "

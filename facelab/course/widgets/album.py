@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 import facelab as fl
 from facelab.album import LEFT_OUT, Album, Group
 from facelab.album.naming import is_reserved
+from facelab.course.language import listed, translated
 from facelab.course.plots import BLACK
 from facelab.course.widgets.base import StillPicture
 from facelab.course.widgets.picture import LivePicture
@@ -130,7 +131,7 @@ class AlbumEditor(StillPicture, anywidget.AnyWidget):
         into = into or min(groups, key=lambda group: not group.named).name
         album.merge([group.name for group in groups], into)
         faces = sum(map(len, groups))
-        return f"{' and '.join(group.name for group in groups)} are one group now, {into}, of {faces} faces."
+        return f"{listed(group.name for group in groups)} are one group now, {into}, of {faces} faces."
 
     def _split(self, album: Album, rows: list[int], name: str) -> str:
         owners = self._owners(album, rows)
@@ -143,13 +144,13 @@ class AlbumEditor(StillPicture, anywidget.AnyWidget):
                 f"These faces are in several groups ({', '.join(owners)}): type the name of the group that "
                 "they should go to, a new one or one that is there, or tick faces of one group."
             )
-        return f"{_faces(rows)} of {' and '.join(owners)} went to {name}."
+        return f"{_faces(rows)} of {listed(owners)} went to {name}."
 
     def _leave_out(self, album: Album, rows: list[int], names: list[str]) -> str:
         rows = sorted({*rows, *(int(r) for g in album.groups if g.name in names for r in g.rows)})
         owners = self._owners(album, rows)
         album.leave_out(rows)
-        return f"{_faces(rows)} of {' and '.join(owners)} left out: never enrolled."
+        return f"{_faces(rows)} of {listed(owners)} left out: never enrolled."
 
     def _owners(self, album: Album, rows: list[int]) -> list[str]:
         if not rows:
@@ -169,8 +170,11 @@ class AlbumEditor(StillPicture, anywidget.AnyWidget):
             pipe = None if path.exists() else album.pipeline("cpu")
             with fl.Gallery(path, pipeline=pipe, device="cpu") as gallery:
                 done, people = album.enroll(gallery), len(gallery)
-        said = f"{_people(len(done.ids))} enrolled, {done.templates} vectors of them new; "
-        return " ".join([f"{said}the gallery has {_people(people)} now.", *done.notes])
+        said = (
+            f"{_people(len(done.ids))} enrolled, {done.templates} vectors of them new; "
+            f"the gallery has {_people(people)} now."
+        )
+        return " ".join([said, *done.notes])
 
     def _suggest(self, album: Album) -> str:
         found = album.suggest_merges(SUGGESTED)
@@ -238,9 +242,9 @@ class AlbumEditor(StillPicture, anywidget.AnyWidget):
             "names": [group.name for group in groups if group.named],
             "page": self.page,
             "pages": pages,
-            "empty": "" if groups else self._words_of_nothing(),
-            "said": self.said,
-            "alert": "" if self.error is None else str(self.error),
+            "empty": "" if groups else translated(self._words_of_nothing()),
+            "said": translated(self.said),
+            "alert": "" if self.error is None else translated(str(self.error)),
             "changes": 0 if self.album is None else self.album.changes,
             "suggestions": self._suggested,
             "notes": list(notes[:NOTES]),
@@ -324,4 +328,4 @@ def _faces(rows: list[int]) -> str:
 
 
 def _people(count: int) -> str:
-    return f"{count:,} {'people' if count != 1 else 'person'}"
+    return f"{count:,} people" if count != 1 else "1 person"

@@ -38,7 +38,7 @@ from contextlib import contextmanager
 import ipywidgets as widgets
 from traitlets import CFloat
 
-from facelab.course.language import current, localise, translated
+from facelab.course.language import current, localise, named, translated
 from facelab.course.widgets.picture import LivePicture
 from facelab.errors import FacelabError
 
@@ -117,7 +117,7 @@ def offered(options) -> list:
     if current() == "en":
         return options
     pairs = [one if isinstance(one, tuple) else (str(one), one) for one in options]
-    return [(translated(text), value) for text, value in pairs]
+    return [(named(text), value) for text, value in pairs]
 
 
 def choice(label: str, options, *, value=None, tip: str = "") -> widgets.Widget:

@@ -8,6 +8,11 @@ KINDS = {"ivf": "cells (IVF)", "ivfpq": "cells, codes of 32 bytes (IVF-PQ)", "hn
 MOST = 1024
 
 
+def named(of: str, people: int) -> str:
+    """A gallery: whose faces, and how many."""
+    return f"{people:,} people of LFW" if of == "LFW" else f"{people:,} people who are drawn"
+
+
 class Breadth(LiveWidget):
     """A slider over the breadth of the search, lists for the gallery and the kind of index.
 
@@ -21,10 +26,7 @@ class Breadth(LiveWidget):
     def __init__(self, rows: list[dict]):
         self.rows = {(row["of"], row["people"], row["kind"]): row for row in rows}
         whose = list(dict.fromkeys((row["of"], row["people"]) for row in rows))
-        names = {"LFW": "people of LFW", "crowd": "people who are drawn"}
-        self.gallery = choice(
-            "gallery", [(f"{people:,} {names[of]}", (of, people)) for of, people in whose], value=whose[-1]
-        )
+        self.gallery = choice("gallery", [(named(*one), one) for one in whose], value=whose[-1])
         self.kind = choice("index", [(text, kind) for kind, text in KINDS.items()])
         self.breadth = stops(
             "searched",

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import traitlets
 
+from facelab.course.language import translated
 from facelab.course.lesson12_turn import nose_place
 from facelab.course.widgets.mirror import Mirror
 from facelab.course.widgets.turn import ASKED
@@ -63,7 +64,7 @@ class Challenge(Mirror):
     def look(self, jpeg: bytes) -> dict:
         answer = super().look(jpeg)
         if "faces" in answer:
-            answer["words"] = self.judge(answer["faces"])
+            answer["words"] = translated(self.judge(answer["faces"]))
             for face in answer["faces"]:
                 face["label"] = ""
         return answer
@@ -98,10 +99,10 @@ class Challenge(Mirror):
         if self.passed is not None:
             return self._end()
         number = TURNS - len(self._sides) + 1
-        what = f"Turn {number} of {TURNS}: turn your head {SIDES[self._sides[0]]}" if self._back else (
-            "Good. Look straight ahead again"
+        what = f"Turn {number} of {TURNS}: turn your head {SIDES[self._sides[0]]}." if self._back else (
+            "Good. Look straight ahead again."
         )  # fmt: skip
-        return f"{what}. The nose has moved by {moved:+.2f}; {ASKED:.2f} are asked for."
+        return f"{what} The nose has moved by {moved:+.2f}; {ASKED:.2f} are asked for."
 
     def _end(self) -> str:
         if self.passed:

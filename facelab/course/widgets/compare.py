@@ -151,7 +151,7 @@ class Compare(LiveWidget):
         except FacelabError as error:
             self.complain(str(error))
             return
-        label = f"yours: {name}"
+        label = f"{translated('yours')}: {name}"
         self.own[label] = photo
         self._seen.pop(label, None)
         self._tilted = None

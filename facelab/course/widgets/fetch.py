@@ -78,7 +78,7 @@ class FetchPhotos(StillPicture, widgets.VBox):
             return
         command = [*self.command, *(["--from", self.path.value.strip()] if self.path.value.strip() else [])]
         self.go.disabled, self.halt.disabled, self._stopped = True, False, False
-        self._say("Connecting …")
+        self._say(translated("Connecting …"))
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
         )

@@ -186,7 +186,7 @@ class GalleryDesk(LiveWidget):
         except fl.errors.FacelabError as error:
             self.complain(str(error))
             return
-        label = f"yours: {name}"
+        label = f"{translated('yours')}: {name}"
         self.own[label] = photo
         self._seen.pop(label, None)
         with self.together():

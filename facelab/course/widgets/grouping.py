@@ -72,4 +72,4 @@ class GroupPeople(LiveWidget):
                 f"{NAMES[method]}: {row.groups:,} groups, the largest {row.largest:,}; precision "
                 f"{score.precision:.1%}, recall {score.recall:.1%}, F {score.f:.1%}"
             )
-        return f"From {x:.2f} on. " + "; ".join(words) + f". (In truth {self.truth[1]:,} people.)"
+        return f"From {x:.2f} on. " + "; ".join(words) + ". " + f"(In truth {self.truth[1]:,} people.)"

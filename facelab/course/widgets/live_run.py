@@ -7,6 +7,7 @@ from dataclasses import replace
 import ipywidgets as widgets
 
 from facelab.course import lesson10
+from facelab.course.language import named
 from facelab.course.plots import BLUE, COLOURS, RED
 from facelab.course.widgets.base import LivePicture, LiveWidget, choice, slider, tick
 from facelab.training import Augment, Recipe, Stop
@@ -185,6 +186,10 @@ class LiveRun(LiveWidget):
             curves[0].set_data(range(len(smooth)), [value / smooth[0] for value in smooth])
             curves[1].set_data([step for step, _ in points], [100 * error for _, error in points])
             curves[2].set_text(run.get("label", ""))
-        ends = [f"{run['label']}: EER {run['eer']:.1%}" for run in shown if "eer" in run]
-        now = [f"{self._now['label']}: step {len(self._now['losses'])} of {self.steps}."] if self._now else []
-        return " ".join([*(f"{end}." for end in ends), *now]) or f"Press Start: {self.label}."
+        ends = [f"{named(run['label'])}: EER {run['eer']:.1%}" for run in shown if "eer" in run]
+        now = (
+            [f"{named(self._now['label'])}: step {len(self._now['losses'])} of {self.steps}."]
+            if self._now
+            else []
+        )
+        return " ".join([*(f"{end}." for end in ends), *now]) or f"Press Start: {named(self.label)}."

@@ -289,8 +289,9 @@ class GradientExplorer(LiveWidget):
         self._detached.set_visible(len(heads) == 2)
         half = degrees[self.p >= 0.5]
         where = f"at least half sure up to {half.max():.0f}°" if len(half) else "never half sure"
-        return (
-            f"s = {s}, m = {m:.2f}, {count:,} classes: on its centre p = {self.p[0]:.4f}, {where}. "
-            f"Pull at 10°: {self.pull[10]:.3g} exact"
-            + (f", {self.detached[10]:.3g} detached." if len(heads) == 2 else ".")
+        pull = (
+            f"Pull at 10°: {self.pull[10]:.3g} exact, {self.detached[10]:.3g} detached."
+            if len(heads) == 2
+            else f"Pull at 10°: {self.pull[10]:.3g} exact."
         )
+        return f"s = {s}, m = {m:.2f}, {count:,} classes: on its centre p = {self.p[0]:.4f}, {where}. {pull}"

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 import facelab as fl
 from facelab.course import portraits
+from facelab.course.language import translated
 from facelab.course.plots import GREEN, MARKERS, YELLOW
 from facelab.course.widgets.base import StillPicture
 from facelab.course.widgets.picture import LivePicture
@@ -51,10 +52,10 @@ class Mirror(StillPicture, anywidget.AnyWidget):
         if content["kind"] == "frame":
             self.send({"kind": "answer", "number": content["number"], **self.look(bytes(buffers[0]))})
         elif content["kind"] == "remember":
-            self.send({"kind": "words", "text": self.remember(content["name"])})
+            self.send({"kind": "words", "text": translated(self.remember(content["name"]))})
         elif content["kind"] == "forget":
             self.people.clear()
-            self.send({"kind": "words", "text": "Nobody is remembered any more."})
+            self.send({"kind": "words", "text": translated("Nobody is remembered any more.")})
 
     def look(self, jpeg: bytes) -> dict:
         """What is in a frame: width of the frame, faces (box, landmarks, name or None, distance or None),
@@ -66,7 +67,7 @@ class Mirror(StillPicture, anywidget.AnyWidget):
             photo = fl.read_image(file)
             (result,) = self.pipeline([photo], progress=False)
         except FacelabError as error:
-            return {"error": f"A frame could not be looked at: {error}"}
+            return {"error": translated(f"A frame could not be looked at: {error}")}
         except Exception as error:  # raised in a message's handler it would vanish
             return {"error": f"{type(error).__name__}: {error}"}
         self._nearest = result.vectors[0] if len(result.faces) else None

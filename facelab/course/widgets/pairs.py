@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
+from facelab.course.language import named
 from facelab.course.plots import BLACK, histogram, style
 from facelab.course.widgets.base import LivePicture, LiveWidget, choice, slider
 from facelab.datasets import LFW, Templates, lfw
@@ -94,7 +95,7 @@ class HardPairs(LiveWidget):
         self.mark.set_xdata([distance, distance])
         accepted = distance <= self.limit
         verdict = "rightly told" if accepted == same else ("missed" if same else "let through")
-        a, b = (self._who(at).replace("\n", ", ") for at in (self.pairs.a[row], self.pairs.b[row]))
+        a, b = (named(self._who(at).replace("\n", ", ")) for at in (self.pairs.a[row], self.pairs.b[row]))
         return f"{a}  and  {b}: distance {distance:.3f}, {verdict} at threshold {self.limit:.3f}."
 
     def _who(self, at: int) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 
 import facelab as fl
 from facelab.course import plots
+from facelab.course.language import named
 from facelab.course.lesson05_retina import LOOKS, network, stride_of
 from facelab.course.widgets.base import LivePicture, LiveWidget, choice, slider
 from facelab.detect.anchors import STRIDES, decode
@@ -119,7 +120,7 @@ class PyramidWidget(LiveWidget):
         for stride, line in self._curves.items():
             line.set_data(CURVE, [best[stride] for best in self.curves[self.photo.value]])
         self._here.set_xdata([height, height])
-        scores = ", ".join(f"stride {stride} {score:.2f}" for stride, score in self.best.items())
+        scores = named(", ".join(f"stride {stride} {score:.2f}" for stride, score in self.best.items()))
         return (
             f"A face of {height} px: stride {self.answers} answers, with its anchor of "
             f"{(anchor[2] - anchor[0]) * len(head.at(height)):.0f} px (dashed). Best scores: {scores}."

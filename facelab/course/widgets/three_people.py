@@ -6,6 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 
 import facelab as fl
+from facelab.course.language import translated
 from facelab.course.lesson07 import Study
 from facelab.course.plots import BLUE
 from facelab.course.widgets.base import StillPicture, alert
@@ -54,7 +55,7 @@ class Person(widgets.VBox):
         self._changed()
 
     def complain(self, text: str) -> None:
-        self.alert.value = f"<div role='alert' style='color:#B00020'>⚠ {html.escape(text)}</div>"
+        self.alert.value = f"<div role='alert' style='color:#B00020'>⚠ {html.escape(translated(text))}</div>"
 
     def forget(self) -> None:
         self.vectors.clear()
@@ -64,8 +65,10 @@ class Person(widgets.VBox):
 
     def _say(self) -> None:
         count = len(self.vectors)
-        more = "" if count >= FEWEST else f": {FEWEST - count} more at least"
-        self.line.value = f"<div role='status'>{count} photo{'s' * (count != 1)}{more}</div>"
+        said = f"{count} photo{'s' * (count != 1)}"
+        if count < FEWEST:
+            said = f"{count} photo{'s' * (count != 1)}: {FEWEST - count} more at least"
+        self.line.value = f"<div role='status'>{translated(said)}</div>"
 
 
 class ThreePeople(StillPicture, widgets.VBox):

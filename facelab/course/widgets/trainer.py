@@ -26,6 +26,10 @@ VIEWS = (("on the circle (ArcFace, Fig. 3)", "circle"), ("lengths kept (SphereFa
 STARTS = (("evenly around the circle", True), ("at random", False))
 PHOTOS = (("learnt from", False), ("kept back", True))
 BETWEEN_PICTURES = 0.3  # seconds, while training
+SIDES = {
+    "left": ("left loss", "left margin m", "left scale s"),
+    "right": ("right loss", "right margin m", "right scale s"),
+}
 SCALES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -33,9 +37,10 @@ class Side:
     """The controls of one of the two losses."""
 
     def __init__(self, name: str, loss: str, m: float | None = None, s: float = 64):
-        self.loss = choice(name, [(NAMES.get(loss, loss), loss) for loss in LOSSES], value=loss)
-        self.margin = slider(f"{name} margin m", 0.0, 1.2, value=0.5, step=0.01)
-        self.scale = choice(f"{name} scale s", SCALES, value=s)
+        loss_label, margin_label, scale_label = SIDES[name]
+        self.loss = choice(loss_label, [(NAMES.get(loss, loss), loss) for loss in LOSSES], value=loss)
+        self.margin = slider(margin_label, 0.0, 1.2, value=0.5, step=0.01)
+        self.scale = choice(scale_label, SCALES, value=s)
         self.loss.observe(lambda _: self.fit_controls(), names="value")
         self.fit_controls()
         if m is not None:

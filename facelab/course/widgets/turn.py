@@ -7,7 +7,9 @@ from facelab.course.plots import BLACK, BLUE, GREEN, MARKERS, ORANGE, PURPLE
 from facelab.course.widgets.base import LiveWidget, choice, slider
 from facelab.course.widgets.picture import LivePicture
 
-COLOURS = dict(zip(model.HELD, (GREEN, BLUE, PURPLE), strict=True))
+WORDS = ("a head", "a flat photo", "a bent photo")
+"""What is held before the camera: `model.HELD`, word for word."""
+COLOURS = dict(zip(WORDS, (GREEN, BLUE, PURPLE), strict=True))
 ASKED = 0.2
 """So far must the nose's place move for a turn to count (`widgets.challenge` asks the same)."""
 
@@ -22,7 +24,7 @@ class Turn(LiveWidget):
     title = "Turn your head"
 
     def __init__(self):
-        self.held = choice("before the camera", list(model.HELD))
+        self.held = choice("before the camera", list(WORDS))
         self.turn = slider("turn", -50, 50, value=0, step=1, unit="°", tip="to the image's left or right")
         self.nod = slider("nod", -30, 30, value=0, step=1, unit="°", tip="up or down")
         self.bend = slider(
