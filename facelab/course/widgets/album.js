@@ -16,6 +16,9 @@ let views = 0
 
 function render({ model, el }) {
   const names = `facelab-album-names-${views++}` // a list is found by its id, which the page shares
+  const texts = model.get("texts")
+  // In the course's language; {0}, {1}, … are places for values.
+  const say = (text, ...values) => (texts[text] ?? text).replace(/\{(\d)\}/g, (_, place) => values[place])
   const root = make("div", { class: "facelab-album" }, el)
   root.dataset.lmSuppressShortcuts = "true" // keys are ours, not JupyterLab's
   root.addEventListener("keydown", (event) => event.key !== "Tab" && event.stopPropagation())
@@ -34,52 +37,56 @@ function render({ model, el }) {
 
   // ---- above the groups
 
-  const bar = make("div", { class: "bar", role: "group", "aria-label": "What to do with what is ticked" }, root)
+  const bar = make("div", { class: "bar", role: "group", "aria-label": say("What to do with what is ticked") }, root)
   function button(text, title, action, parent = bar) {
     const made = make("button", { type: "button", title, class: "jupyter-button" }, parent, text)
     made.addEventListener("click", action)
     return made
   }
-  const merge = button("Merge", "The ticked groups are one person", () => send("merge", { groups: [...groups] }))
-  const split = button("Split off", "The ticked faces become a group of their own, or go to the one named here", () =>
-    send("split", { rows: [...faces], name: to.value }),
+  const merge = button(say("Merge"), say("The ticked groups are one person"), () =>
+    send("merge", { groups: [...groups] }),
   )
-  const label = make("label", { class: "to" }, bar, "to ")
-  const to = make("input", { type: "text", placeholder: "a new group", list: names, size: 14 }, label)
-  to.setAttribute("aria-label", "Split off to the group of this name; empty: a new group")
+  const split = button(
+    say("Split off"),
+    say("The ticked faces become a group of their own, or go to the one named here"),
+    () => send("split", { rows: [...faces], name: to.value }),
+  )
+  const label = make("label", { class: "to" }, bar, `${say("to")} `)
+  const to = make("input", { type: "text", placeholder: say("a new group"), list: names, size: 14 }, label)
+  to.setAttribute("aria-label", say("Split off to the group of this name; empty: a new group"))
   to.addEventListener("keydown", (event) => event.key === "Enter" && split.click())
-  const out = button("Leave out", "The ticked faces and groups are never enrolled", () =>
+  const out = button(say("Leave out"), say("The ticked faces and groups are never enrolled"), () =>
     send("leave_out", { rows: [...faces], groups: [...groups] }),
   )
-  const undo = button("Undo", "Take the last change back", () => send("undo"))
-  const untick = button("Untick all", "Nothing is ticked", () => {
+  const undo = button(say("Undo"), say("Take the last change back"), () => send("undo"))
+  const untick = button(say("Untick all"), say("Nothing is ticked"), () => {
     faces.clear()
     groups.clear()
     draw()
   })
   const ticked = make("span", { class: "ticked" }, bar)
-  const more = make("div", { class: "bar", role: "group", "aria-label": "The whole album" }, root)
-  button("Enrol the named", "Everybody with a name goes into the gallery", () => send("enrol"), more)
-  button("One person twice?", "Show groups that are close to each other", () => send("suggest"), more)
-  button("Look again", "Read the folder again, where files may have been moved", () => send("look"), more)
+  const more = make("div", { class: "bar", role: "group", "aria-label": say("The whole album") }, root)
+  button(say("Enrol the named"), say("Everybody with a name goes into the gallery"), () => send("enrol"), more)
+  button(say("One person twice?"), say("Show groups that are close to each other"), () => send("suggest"), more)
+  button(say("Look again"), say("Read the folder again, where files may have been moved"), () => send("look"), more)
   const status = make("div", { role: "status", class: "status" }, root)
   const alert = make("div", { class: "alert", hidden: true }, root)
   const pairs = make("div", { class: "pairs" }, root)
   const list = make("div", { class: "groups" }, root)
-  const pager = make("div", { class: "bar pager", role: "navigation", "aria-label": "Pages of groups" }, root)
-  const before = button("Previous page", "", () => send("page", { page: shown.page - 1 }), pager)
+  const pager = make("div", { class: "bar pager", role: "navigation", "aria-label": say("Pages of groups") }, root)
+  const before = button(say("Previous page"), "", () => send("page", { page: shown.page - 1 }), pager)
   const where = make("span", {}, pager)
-  const after = button("Next page", "", () => send("page", { page: shown.page + 1 }), pager)
+  const after = button(say("Next page"), "", () => send("page", { page: shown.page + 1 }), pager)
   const notes = make("details", { hidden: true }, root)
   const known = make("datalist", { id: names }, root)
 
+  const manyFaces = (number) => (number > 1 ? say("{0} faces", number) : say("1 face"))
+
   function count() {
-    const words = [
-      [groups.size, "group"],
-      [faces.size, "face"],
-    ].filter(([number]) => number > 0)
-    ticked.textContent = words.map(([number, word]) => `${number} ${word}${number > 1 ? "s" : ""}`).join(", ")
-    if (words.length) ticked.textContent += " ticked"
+    const things = []
+    if (groups.size) things.push(groups.size > 1 ? say("{0} groups", groups.size) : say("1 group"))
+    if (faces.size) things.push(manyFaces(faces.size))
+    ticked.textContent = things.length ? say("{0} ticked", things.join(", ")) : ""
     merge.disabled = groups.size < 2
     split.disabled = faces.size === 0
     out.disabled = faces.size + groups.size === 0
@@ -97,11 +104,11 @@ function render({ model, el }) {
 
   function tickable(group, parent) {
     const row = make("div", { class: "faces", role: "group" }, parent)
-    row.setAttribute("aria-label", `Faces of ${group.name}. Arrow keys go from one to the next, Space ticks.`)
+    row.setAttribute("aria-label", say("Faces of {0}. Arrow keys go from one to the next, Space ticks.", group.name))
     group.faces.forEach(([number, photo], place) => {
       const label = make("label", { title: photo }, row)
       const tick = make("input", { type: "checkbox", tabindex: place ? -1 : 0, "data-key": `face ${number}` }, label)
-      tick.setAttribute("aria-label", `face ${number}, ${photo}`)
+      tick.setAttribute("aria-label", say("face {0}, {1}", number, photo))
       tick.checked = faces.has(number)
       tick.addEventListener("change", () => {
         faces[tick.checked ? "add" : "delete"](number)
@@ -122,7 +129,12 @@ function render({ model, el }) {
       for (const tick of ticks) tick.tabIndex = tick === event.target ? 0 : -1
     })
     if (group.count > group.faces.length) {
-      const all = button(`all ${group.count}`, `Show all faces of ${group.name}`, () => send("all", { group: group.name }), row)
+      const all = button(
+        say("all {0}", group.count),
+        say("Show all faces of {0}", group.name),
+        () => send("all", { group: group.name }),
+        row,
+      )
       all.dataset.key = `all ${group.name}`
     }
   }
@@ -130,8 +142,8 @@ function render({ model, el }) {
   function groupRow(group, place) {
     const row = make("div", { class: group.out ? "row out" : "row", role: "group", "aria-label": group.name }, list)
     const head = make("div", { class: "head" }, row)
-    const tick = make("input", { type: "checkbox", title: "Tick to merge", "data-key": `group ${group.name}` }, head)
-    tick.setAttribute("aria-label", `the group ${group.name}, to merge or leave out`)
+    const tick = make("input", { type: "checkbox", title: say("Tick to merge"), "data-key": `group ${group.name}` }, head)
+    tick.setAttribute("aria-label", say("the group {0}, to merge or leave out", group.name))
     tick.checked = groups.has(group.name)
     tick.addEventListener("change", () => {
       groups[tick.checked ? "add" : "delete"](group.name)
@@ -143,7 +155,7 @@ function render({ model, el }) {
       const name = make("input", { type: "text", list: names, size: 16, "data-key": `name ${group.name}` }, head)
       name.placeholder = group.name
       name.value = typed.get(group.name) ?? (group.named ? group.name : "")
-      name.setAttribute("aria-label", `name of ${group.name}`)
+      name.setAttribute("aria-label", say("name of {0}", group.name))
       const give = () => {
         naming = group.name
         goOn = `name ${shown.groups[place + 1]?.name}` // who names one group goes on to the next
@@ -151,20 +163,20 @@ function render({ model, el }) {
       }
       name.addEventListener("input", () => typed.set(group.name, name.value))
       name.addEventListener("keydown", (event) => event.key === "Enter" && give())
-      button("Name", `Give ${group.name} this name`, give, head).dataset.key = `give ${group.name}`
+      button(say("Name"), say("Give {0} this name", group.name), give, head).dataset.key = `give ${group.name}`
     }
-    make("span", { class: "count" }, head, `${group.count} face${group.count > 1 ? "s" : ""}`)
+    make("span", { class: "count" }, head, manyFaces(group.count))
     tickable(group, row)
   }
 
   function pair(one) {
     const row = make("div", { class: "pair" }, pairs)
     one.faces.forEach((number) => face(number, row))
-    make("span", {}, row, `${one.a} and ${one.b}: distance ${one.distance.toFixed(2)}`)
-    button("The same: merge", `${one.a} and ${one.b} become one group`, () => {
+    make("span", {}, row, say("{0} and {1}: distance {2}", one.a, one.b, one.distance.toFixed(2)))
+    button(say("The same: merge"), say("{0} and {1} become one group", one.a, one.b), () => {
       send("same", { groups: [one.a, one.b] })
     }, row)
-    button("Different", "Do not show this pair again", () => {
+    button(say("Different"), say("Do not show this pair again"), () => {
       different.add(`${one.a}\n${one.b}`)
       draw()
     }, row)
@@ -188,11 +200,11 @@ function render({ model, el }) {
     if (shown.alert) alert.setAttribute("role", "alert")
     else alert.removeAttribute("role")
     pager.hidden = !(shown.pages > 1)
-    where.textContent = ` page ${shown.page + 1} of ${shown.pages} `
+    where.textContent = ` ${say("page {0} of {1}", shown.page + 1, shown.pages)} `
     before.disabled = shown.page === 0
     after.disabled = shown.page + 1 >= shown.pages
     notes.hidden = !shown.noted
-    notes.replaceChildren(make("summary", {}, null, `${shown.noted} note${shown.noted > 1 ? "s" : ""}`))
+    notes.replaceChildren(make("summary", {}, null, shown.noted > 1 ? say("{0} notes", shown.noted) : say("1 note")))
     for (const note of shown.notes) make("div", {}, notes, note)
     count()
     const key = goOn ?? held

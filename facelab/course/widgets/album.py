@@ -15,6 +15,7 @@ from facelab.album.naming import is_reserved
 from facelab.course.language import listed, translated
 from facelab.course.plots import BLACK
 from facelab.course.widgets.base import StillPicture
+from facelab.course.widgets.page import Speaking
 from facelab.course.widgets.picture import LivePicture
 from facelab.errors import AlbumError, FacelabError
 
@@ -34,7 +35,7 @@ SUGGESTED = 20
 NOTES = 200
 
 
-class AlbumEditor(StillPicture, anywidget.AnyWidget):
+class AlbumEditor(Speaking, StillPicture, anywidget.AnyWidget):
     """The groups of an album, 24 to a page: tick groups and merge them, tick faces and split them off or
     leave them out, type names, enrol the named.
 
@@ -53,6 +54,54 @@ class AlbumEditor(StillPicture, anywidget.AnyWidget):
     title = "An album"
     _esm = Path(__file__).with_name("album.js")
     _css = Path(__file__).with_name("album.css")
+    WORDS = (
+        "What to do with what is ticked",
+        "Merge",
+        "The ticked groups are one person",
+        "Split off",
+        "The ticked faces become a group of their own, or go to the one named here",
+        "to",
+        "a new group",
+        "Split off to the group of this name; empty: a new group",
+        "Leave out",
+        "The ticked faces and groups are never enrolled",
+        "Undo",
+        "Take the last change back",
+        "Untick all",
+        "Nothing is ticked",
+        "The whole album",
+        "Enrol the named",
+        "Everybody with a name goes into the gallery",
+        "One person twice?",
+        "Show groups that are close to each other",
+        "Look again",
+        "Read the folder again, where files may have been moved",
+        "Pages of groups",
+        "Previous page",
+        "Next page",
+        "1 group",
+        "{0} groups",
+        "1 face",
+        "{0} faces",
+        "{0} ticked",
+        "Faces of {0}. Arrow keys go from one to the next, Space ticks.",
+        "face {0}, {1}",
+        "all {0}",
+        "Show all faces of {0}",
+        "Tick to merge",
+        "the group {0}, to merge or leave out",
+        "name of {0}",
+        "Name",
+        "Give {0} this name",
+        "{0} and {1}: distance {2}",
+        "The same: merge",
+        "{0} and {1} become one group",
+        "Different",
+        "Do not show this pair again",
+        "page {0} of {1}",
+        "1 note",
+        "{0} notes",
+    )
 
     def __init__(
         self,

@@ -133,25 +133,34 @@ function apart(spots) {
 const quantile = (values, q) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * q)];
 
 function render({ model, el }) {
+  const texts = model.get("texts");
+  // In the course's language; {0}, {1}, … are places for values.
+  const say = (text, ...values) => (texts[text] ?? text).replace(/\{(\d)\}/g, (_, place) => values[place]);
   const root = html("div", "", el);
   root.className = "facelab-map";
   root.dataset.lmSuppressShortcuts = "true"; // arrow keys are ours, not JupyterLab's, while a view has focus
 
   const row = html("div", "", root);
   row.className = "controls";
-  const who = html("select", "", label("person", row));
-  who.setAttribute("aria-label", "person");
-  const photo = html("select", "", label("photo", row));
-  photo.setAttribute("aria-label", "photo");
-  const radiusLabel = label("radius", row);
+  const who = html("select", "", label(say("person"), row));
+  who.setAttribute("aria-label", say("person"));
+  const photo = html("select", "", label(say("photo"), row));
+  photo.setAttribute("aria-label", say("photo"));
+  const radiusLabel = label(say("radius"), row);
   const radius = html("input", "", radiusLabel);
   Object.assign(radius, { type: "range", min: 0, max: LIMIT, step: 0.01 });
-  radius.setAttribute("aria-label", "radius of the circle, a cosine distance");
+  radius.setAttribute("aria-label", say("radius of the circle, a cosine distance"));
   const readout = html("output", "", radiusLabel);
-  const projection = html("select", "", label("map", row));
-  projection.setAttribute("aria-label", "map");
-  for (const name of ["PCA", "t-SNE", "UMAP, seed 1", "UMAP, seed 2", "UMAP, fitted now"]) {
-    html("option", name === "UMAP, fitted now" ? "UMAP, fitted now (slow)" : name, projection).value = name;
+  const projection = html("select", "", label(say("map"), row));
+  projection.setAttribute("aria-label", say("map"));
+  for (const [name, shown] of [
+    ["PCA", "PCA"],
+    ["t-SNE", "t-SNE"],
+    ["UMAP, seed 1", say("UMAP, seed 1")],
+    ["UMAP, seed 2", say("UMAP, seed 2")],
+    ["UMAP, fitted now", say("UMAP, fitted now (slow)")],
+  ]) {
+    html("option", shown, projection).value = name;
   }
 
   const views = html("div", "", root);
@@ -162,10 +171,10 @@ function render({ model, el }) {
     const svg = make("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "group", tabindex: 0, "aria-label": words }, figure);
     return svg;
   };
-  const left = view("The map", "Map of faces. Arrow keys go to the next face in that direction.");
+  const left = view(say("The map"), say("Map of faces. Arrow keys go to the next face in that direction."));
   const right = view(
-    "True distances from the chosen face",
-    "Dial: the chosen face in the middle, every other at its distance. Up and down change the circle.",
+    say("True distances from the chosen face"),
+    say("Dial: the chosen face in the middle, every other at its distance. Up and down change the circle."),
   );
   left.classList.add("map");
   right.classList.add("dial");
@@ -180,7 +189,7 @@ function render({ model, el }) {
   message.setAttribute("aria-live", "polite");
   const alert = html("div", "", root);
   const fold = html("details", "", root);
-  html("summary", `Choose the people (2 to ${MOST})`, fold);
+  html("summary", say("Choose the people (2 to {0})", MOST), fold);
   const list = html("div", "", fold);
   list.className = "people";
 
@@ -271,7 +280,7 @@ function render({ model, el }) {
       tick.addEventListener("change", () => {
         const shown = model.get("people");
         model.set("people", tick.checked ? [...shown, one] : shown.filter((other) => other !== one));
-        message.textContent = "A new map is being made …";
+        message.textContent = say("A new map is being made …");
         save();
       });
     }
@@ -324,13 +333,16 @@ function render({ model, el }) {
     photo.value = chosen;
     const [own, others] = inside(away, person, chosen, limit);
     status.replaceChildren();
-    status.append(`Circle of ${limit.toFixed(2)} around ${name(chosen)}: `);
-    html("b", `${own} of ${photos.length - 1}`, status);
-    status.append(" other photos of the same person inside, ");
-    html("b", `${others} of ${person.length - photos.length}`, status).className = others ? "others" : "";
-    status.append(" of other people.");
+    const told = say(
+      "Circle of {0} around {1}: **{2} of {3}** other photos of the same person inside, **{4} of {5}** of other people.",
+      limit.toFixed(2), name(chosen), own, photos.length - 1, others, person.length - photos.length,
+    );
+    told.split("**").forEach((part, i) => {
+      if (i % 2) html("b", part, status).className = i === 3 && others ? "others" : "";
+      else status.append(part);
+    });
     const five = nearest(away, chosen).map((face) => `${name(face)} (${away[face].toFixed(2)})`);
-    neighbours.textContent = `Nearest: ${five.join(", ")}`;
+    neighbours.textContent = say("Nearest: {0}", five.join(", "));
     message.textContent = model.get("message");
   }
 
@@ -348,7 +360,7 @@ function render({ model, el }) {
       report(null);
     } catch (error) {
       alert.setAttribute("role", "alert");
-      alert.textContent = `⚠ This change could not be drawn. ${error}`;
+      alert.textContent = `⚠ ${say("This change could not be drawn.")} ${error}`;
       report(String(error));
     }
   }

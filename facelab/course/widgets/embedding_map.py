@@ -21,9 +21,11 @@ import numpy as np
 import traitlets
 from matplotlib.patches import Circle
 
+from facelab.course.language import translated
 from facelab.course.lesson07 import plain
 from facelab.course.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 from facelab.course.widgets.base import LivePicture, StillPicture
+from facelab.course.widgets.page import Speaking
 from facelab.datasets import Templates
 
 LIMIT = 1.2  # the dial's rim, as a cosine distance
@@ -151,7 +153,7 @@ def digest(rows: np.ndarray) -> str:
 # ---- the widget --------------------------------------------------------------------------------------------
 
 
-class EmbeddingMap(StillPicture, anywidget.AnyWidget):
+class EmbeddingMap(Speaking, StillPicture, anywidget.AnyWidget):
     """Point at a face for its name, click to choose it; or Tab to the map and go on with the arrow keys.
 
     templates  LFW's vectors              people  names to show at first, as in `templates.names`
@@ -164,6 +166,26 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
     title = "A map of faces, and a circle around one of them"
     _esm = Path(__file__).with_name("embedding_map.js")
     _css = Path(__file__).with_name("embedding_map.css")
+    WORDS = (
+        "person",
+        "photo",
+        "radius",
+        "radius of the circle, a cosine distance",
+        "map",
+        "UMAP, seed 1",
+        "UMAP, seed 2",
+        "UMAP, fitted now (slow)",
+        "The map",
+        "Map of faces. Arrow keys go to the next face in that direction.",
+        "True distances from the chosen face",
+        "Dial: the chosen face in the middle, every other at its distance. Up and down change the circle.",
+        "Choose the people (2 to {0})",
+        "A new map is being made …",
+        "Circle of {0} around {1}: **{2} of {3}** other photos of the same person inside, "
+        "**{4} of {5}** of other people.",
+        "Nearest: {0}",
+        "This change could not be drawn.",
+    )
 
     vectors = traitlets.Bytes().tag(sync=True)  # (N, D) float32, little-endian
     person = traitlets.List(traitlets.Int()).tag(sync=True)  # of each row, its place in `people`
@@ -226,14 +248,14 @@ class EmbeddingMap(StillPicture, anywidget.AnyWidget):
             return
         self.fits += name == PROJECTIONS[-1]
         seed = self.fits if name == PROJECTIONS[-1] else int(name[-1])
-        self.message = f"UMAP is being fitted with seed {seed}: some ten seconds the first time …"
+        self.message = translated(f"UMAP is being fitted with seed {seed}: some ten seconds the first time …")
         try:
             flat = np.round(flatten(self.rows, name, seed), 4).tolist()
             self.maps = self.maps | {name: flat}
-            self.message = f"Fitted just now, with seed {seed}."
+            self.message = translated(f"Fitted just now, with seed {seed}.")
         except NoUmap:
             self.projection = change["old"]
-            self.message = (
+            self.message = translated(
                 "UMAP needs the package umap-learn, which is not installed (pip install umap-learn)."
             )
 

@@ -13,7 +13,7 @@ function button(text, title) {
   return made
 }
 
-function draw(canvas, video, answer, threshold) {
+function draw(canvas, video, answer, threshold, say) {
   const width = (canvas.width = video.videoWidth)
   const height = (canvas.height = video.videoHeight)
   const ink = canvas.getContext("2d")
@@ -41,9 +41,10 @@ function draw(canvas, video, answer, threshold) {
       ink.strokeStyle = "#000"
       ink.stroke()
     }
-    const who = known ? face.name : face.distance === null ? "nobody remembered yet" : "nobody I know"
-    const far = face.distance === null ? "" : `, ${face.distance.toFixed(2)} (threshold ${threshold.toFixed(2)})`
-    const words = face.label ?? who + far
+    const who = known ? face.name : face.distance === null ? say("nobody remembered yet") : say("nobody I know")
+    const far = face.distance?.toFixed(2)
+    const told = far === undefined ? who : say("{0}, {1} (threshold {2})", who, far, threshold.toFixed(2))
+    const words = face.label ?? told
     if (!words) continue
     const below = Math.min(height - 8 * unit, y2 + 24 * unit)
     ink.fillStyle = "rgba(0, 0, 0, 0.75)"
@@ -56,16 +57,22 @@ function draw(canvas, video, answer, threshold) {
 }
 
 function render({ model, el }) {
+  const texts = model.get("texts")
+  // In the course's language; {0}, {1}, … are places for values.
+  const say = (text, ...values) => (texts[text] ?? text).replace(/\{(\d)\}/g, (_, place) => values[place])
   el.classList.add("facelab-mirror")
-  const start = button("Start", "Switch the camera on")
-  const stop = button("Stop", "Switch the camera off")
+  const start = button(say("Start"), say("Switch the camera on"))
+  const stop = button(say("Stop"), say("Switch the camera off"))
   stop.disabled = true
   const name = document.createElement("input")
   name.type = "text"
-  name.placeholder = "a name"
-  name.setAttribute("aria-label", "a name for the face that is nearest")
-  const remember = button("Remember this face", "Keeps 128 numbers in this notebook's memory, and no picture")
-  const forget = button("Forget all", "Nobody is remembered any more")
+  name.placeholder = say("a name")
+  name.setAttribute("aria-label", say("a name for the face that is nearest"))
+  const remember = button(
+    say("Remember this face"),
+    say("Keeps 128 numbers in this notebook's memory, and no picture"),
+  )
+  const forget = button(say("Forget all"), say("Nobody is remembered any more"))
   const controls = document.createElement("div")
   controls.className = "controls"
   controls.append(start, stop)
@@ -78,7 +85,7 @@ function render({ model, el }) {
   video.playsInline = true
   const over = document.createElement("canvas")
   over.setAttribute("role", "img")
-  over.setAttribute("aria-label", "what was found in the camera's picture")
+  over.setAttribute("aria-label", say("what was found in the camera's picture"))
   stage.append(video, over)
   const line = document.createElement("div")
   line.setAttribute("role", "status")
@@ -93,7 +100,7 @@ function render({ model, el }) {
   let number = 0
   let times = []
   let timer = null
-  const say = (text) => (line.textContent = text)
+  const tell = (text) => (line.textContent = text)
   const complain = (text) => {
     alert.textContent = text
     alert.hidden = !text
@@ -121,13 +128,13 @@ function render({ model, el }) {
         if (!stream || waiting !== mine) return
         if (!blob) {
           off()
-          complain("The browser could not write a JPEG of the camera's picture.")
+          complain(say("The browser could not write a JPEG of the camera's picture."))
           return
         }
         model.send({ kind: "frame", number: mine }, undefined, [await blob.arrayBuffer()])
         timer = setTimeout(() => {
           off()
-          complain("The kernel does not answer: is another cell running? Then press Start again.")
+          complain(say("The kernel does not answer: is another cell running? Then press Start again."))
         }, PATIENCE)
       },
       "image/jpeg",
@@ -136,7 +143,7 @@ function render({ model, el }) {
   }
 
   model.on("msg:custom", (content) => {
-    if (content.kind === "words") return say(content.text)
+    if (content.kind === "words") return tell(content.text)
     if (content.kind !== "answer" || content.number !== waiting) return
     clearTimeout(timer)
     waiting = null
@@ -146,16 +153,19 @@ function render({ model, el }) {
       complain(content.error)
       return
     }
-    draw(over, video, content, content.threshold)
+    draw(over, video, content, content.threshold, say)
     times.push(performance.now())
     times = times.slice(-RATE_OVER)
     const rate = times.length > 1 ? (1000 * (times.length - 1)) / (times.at(-1) - times[0]) : 0
     el.dataset.rate = rate.toFixed(1)
     el.dataset.answers = String(1 + Number(el.dataset.answers ?? 0))
-    say(
+    const speed = [rate.toFixed(0), content.ms?.toFixed(0)]
+    const count = content.faces.length
+    tell(
       content.words ??
-      `${content.faces.length} ${content.faces.length === 1 ? "face" : "faces"}, ${rate.toFixed(0)} answers a second, ` +
-        `${content.ms.toFixed(0)} ms each in the kernel. No frame is kept.`,
+        (count === 1
+          ? say("1 face, {0} answers a second, {1} ms each in the kernel. No frame is kept.", ...speed)
+          : say("{0} faces, {1} answers a second, {2} ms each in the kernel. No frame is kept.", count, ...speed)),
     )
     requestAnimationFrame(next)
   })
@@ -163,7 +173,7 @@ function render({ model, el }) {
   start.onclick = async () => {
     complain("")
     if (!navigator.mediaDevices?.getUserMedia) {
-      complain("This page may not use a camera: browsers allow it on localhost and over https only.")
+      complain(say("This page may not use a camera: browsers allow it on localhost and over https only."))
       return
     }
     start.disabled = true
@@ -176,22 +186,22 @@ function render({ model, el }) {
       times = []
       model.send({ kind: "start" })
       stop.focus()
-      say("Looking …")
+      tell(say("Looking …"))
       next()
     } catch (error) {
       off()
       complain(
         error.name === "NotAllowedError"
-          ? "The browser may not use the camera here: allow it in the address bar, then press Start again."
+          ? say("The browser may not use the camera here: allow it in the address bar, then press Start again.")
           : error.name === "NotFoundError"
-            ? "There is no camera on this computer."
-            : `The camera could not be opened (${error.name}). Is another program using it?`,
+            ? say("There is no camera on this computer.")
+            : say("The camera could not be opened ({0}). Is another program using it?", error.name),
       )
     }
   }
   stop.onclick = () => {
     off()
-    say("The camera is off. No frame was kept.")
+    tell(say("The camera is off. No frame was kept."))
     start.focus()
   }
   remember.onclick = () => model.send({ kind: "remember", name: name.value })

@@ -14,6 +14,7 @@ from facelab.course import portraits
 from facelab.course.language import translated
 from facelab.course.plots import GREEN, MARKERS, YELLOW
 from facelab.course.widgets.base import StillPicture
+from facelab.course.widgets.page import Speaking
 from facelab.course.widgets.picture import LivePicture
 from facelab.errors import FacelabError
 
@@ -21,7 +22,7 @@ MOST = 4
 """Faces of a frame that are compared, the largest first: more would slow down what is smooth."""
 
 
-class Mirror(StillPicture, anywidget.AnyWidget):
+class Mirror(Speaking, StillPicture, anywidget.AnyWidget):
     """Start, look, remember a face, look again.
 
     people     dict of name → (D,) vector, remembered so far; whoever is given is known at once
@@ -34,6 +35,32 @@ class Mirror(StillPicture, anywidget.AnyWidget):
     title = "A live mirror"
     _esm = Path(__file__).with_name("mirror.js")
     _css = Path(__file__).with_name("mirror.css")
+    WORDS = (
+        "Start",
+        "Switch the camera on",
+        "Stop",
+        "Switch the camera off",
+        "a name",
+        "a name for the face that is nearest",
+        "Remember this face",
+        "Keeps 128 numbers in this notebook's memory, and no picture",
+        "Forget all",
+        "Nobody is remembered any more",
+        "what was found in the camera's picture",
+        "nobody remembered yet",
+        "nobody I know",
+        "{0}, {1} (threshold {2})",
+        "1 face, {0} answers a second, {1} ms each in the kernel. No frame is kept.",
+        "{0} faces, {1} answers a second, {2} ms each in the kernel. No frame is kept.",
+        "Looking …",
+        "The camera is off. No frame was kept.",
+        "The browser could not write a JPEG of the camera's picture.",
+        "The kernel does not answer: is another cell running? Then press Start again.",
+        "This page may not use a camera: browsers allow it on localhost and over https only.",
+        "The browser may not use the camera here: allow it in the address bar, then press Start again.",
+        "There is no camera on this computer.",
+        "The camera could not be opened ({0}). Is another program using it?",
+    )
     remembers = traitlets.Bool(True).tag(sync=True)
     """Whether the page offers to remember faces."""
 

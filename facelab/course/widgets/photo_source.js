@@ -42,8 +42,9 @@ function button(text, title) {
 function render({ model, el }) {
   const label = model.get("label")
   const limit = model.get("limit")
-  const words = model.get("words")
-  const say = (text) => words[text] ?? text // in the course's language
+  const texts = model.get("texts")
+  // In the course's language; {0}, {1}, … are places for values.
+  const say = (text, ...values) => (texts[text] ?? text).replace(/\{(\d)\}/g, (_, place) => values[place])
   const send = (name, bytes) => model.send({ kind: "photo", name }, undefined, [bytes])
   const problem = (text) => model.send({ kind: "problem", text })
 
@@ -61,9 +62,13 @@ function render({ model, el }) {
       try {
         send(chosen.name, await bytesOf(chosen, limit))
       } catch {
+        const sizes = [megabytes(chosen.size), megabytes(limit)]
         problem(
-          `${chosen.name} is ${megabytes(chosen.size)}, more than the ${megabytes(limit)} that can be sent, and ` +
-            "this browser cannot open it to make it smaller: save it as a smaller JPEG.",
+          say(
+            "{0} is {1}, more than the {2} that can be sent, and this browser cannot open it to make it smaller: save it as a smaller JPEG.",
+            chosen.name,
+            ...sizes,
+          ),
         )
       }
     }
@@ -77,7 +82,7 @@ function render({ model, el }) {
   // A photo may also be dropped here; the page must not open it in place of the notebook.
   const hint = document.createElement("span")
   hint.className = "facelab-drop"
-  hint.textContent = say(model.get("several") ? "or drop photos here" : "or drop a photo here")
+  hint.textContent = model.get("several") ? say("or drop photos here") : say("or drop a photo here")
   el.append(hint)
   const over = (on) => (event) => {
     event.preventDefault()
@@ -91,7 +96,7 @@ function render({ model, el }) {
     over(false)(event)
     const files = [...event.dataTransfer.files]
     if (files.length) bring(files)
-    else problem("What was dropped is no file. Drop a photo from a folder of this computer.")
+    else problem(say("What was dropped is no file. Drop a photo from a folder of this computer."))
   })
 
   let stream = null
@@ -129,8 +134,8 @@ function render({ model, el }) {
       off()
       problem(
         error.name === "NotAllowedError"
-          ? "The browser may not use the camera here: allow it in the address bar, or choose a file."
-          : `The camera could not be opened (${error.name}): choose a file instead.`,
+          ? say("The browser may not use the camera here: allow it in the address bar, or choose a file.")
+          : say("The camera could not be opened ({0}): choose a file instead.", error.name),
       )
     }
   }
@@ -140,7 +145,7 @@ function render({ model, el }) {
     try {
       send("camera", await picture)
     } catch (error) {
-      problem(`The camera's picture could not be taken (${error.message}): choose a file instead.`)
+      problem(say("The camera's picture could not be taken ({0}): choose a file instead.", error.message))
     }
   }
   close.onclick = off

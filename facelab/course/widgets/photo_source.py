@@ -11,6 +11,7 @@ from PIL import Image
 
 import facelab as fl
 from facelab.course.language import translated
+from facelab.course.widgets.page import Speaking
 from facelab.errors import NoFaceError
 
 HERE = Path(__file__).parent
@@ -21,23 +22,8 @@ breaks at messages of 10 MB, and says nothing."""
 SIDE = 1600
 """Pixels. A photo with a longer side is made smaller once it is here."""
 
-WORDS = (
-    "a file …",
-    "from a file",
-    "Choose a photo on this computer",
-    "camera …",
-    "Look into the camera of this computer",
-    "Take it",
-    "Use what the camera sees now",
-    "Close",
-    "Switch the camera off",
-    "or drop photos here",
-    "or drop a photo here",
-)
-"""What the page's part says, word for word as in photo_source.js."""
 
-
-class PhotoSource(anywidget.AnyWidget):
+class PhotoSource(Speaking, anywidget.AnyWidget):
     """A place for a photo: chosen as a file, dropped, or, where the browser offers one, taken by the camera.
 
     label       the name of the place that is filled: "photo A"
@@ -50,10 +36,27 @@ class PhotoSource(anywidget.AnyWidget):
 
     _esm = HERE / "photo_source.js"
     _css = HERE / "photo_source.css"
+    WORDS = (
+        "a file …",
+        "from a file",
+        "Choose a photo on this computer",
+        "camera …",
+        "Look into the camera of this computer",
+        "Take it",
+        "Use what the camera sees now",
+        "Close",
+        "Switch the camera off",
+        "or drop photos here",
+        "or drop a photo here",
+        "{0} is {1}, more than the {2} that can be sent, and this browser cannot open it to make it smaller: "
+        "save it as a smaller JPEG.",
+        "What was dropped is no file. Drop a photo from a folder of this computer.",
+        "The browser may not use the camera here: allow it in the address bar, or choose a file.",
+        "The camera could not be opened ({0}): choose a file instead.",
+        "The camera's picture could not be taken ({0}): choose a file instead.",
+    )
     label = traitlets.Unicode().tag(sync=True)
     limit = traitlets.Int(LIMIT).tag(sync=True)
-    words = traitlets.Dict().tag(sync=True)
-
     several = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
@@ -63,8 +66,7 @@ class PhotoSource(anywidget.AnyWidget):
         on_problem: Callable[[str], None],
         several: bool = False,
     ):
-        words = {word: translated(word) for word in WORDS}
-        super().__init__(label=translated(label), words=words, several=several)
+        super().__init__(label=translated(label), several=several)
         self._on_photo, self._on_problem = on_photo, on_problem
         self.on_msg(self.receive)
 

@@ -72,6 +72,9 @@ function html(kind, text = "", parent = null) {
 let views = 0;
 
 function render({ model, el }) {
+  const texts = model.get("texts");
+  // In the course's language; {0}, {1}, … are places for values.
+  const say = (text, ...values) => (texts[text] ?? text).replace(/\{(\d)\}/g, (_, place) => values[place]);
   const id = `facelab-triplet-${views++}`; // patterns and clips are found by id, which the page shares
   const root = html("div", "", el);
   root.className = "facelab-triplet";
@@ -80,23 +83,24 @@ function render({ model, el }) {
   // Controls.
   const row = html("div", "", root);
   row.className = "controls";
-  const label = html("label", "margin α ", row);
+  const label = html("label", `${say("margin α")} `, row);
   const slider = html("input", "", label);
   Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.05 });
-  slider.setAttribute("aria-label", "margin α");
+  slider.setAttribute("aria-label", say("margin α"));
   const readout = html("output", "", label);
   const tickLabel = html("label", "", row);
   const tick = html("input", "", tickLabel);
   tick.type = "checkbox";
-  tickLabel.append(" on the unit circle");
-  const stepButton = html("button", "One step", row);
-  stepButton.title = "Each point follows its arrow: one step of gradient descent";
-  const reset = html("button", "Reset", row);
+  tickLabel.append(` ${say("on the unit circle")}`);
+  const stepButton = html("button", say("One step"), row);
+  stepButton.title = say("Each point follows its arrow: one step of gradient descent");
+  const reset = html("button", say("Reset"), row);
 
   // The picture: from back to front.
   const [width, height] = times(2 * UNIT, LIMIT);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "group" }, root);
-  svg.setAttribute("aria-label", "Anchor, positive and negative. Tab goes to a point, arrow keys move it.");
+  const what = say("Anchor, positive and negative. Tab goes to a point, arrow keys move it.");
+  svg.setAttribute("aria-label", what);
   const defs = make("defs", {}, svg);
   const hatch = make("pattern", { id: `${id}-hatch`, width: 14, height: 14, patternUnits: "userSpaceOnUse" }, defs);
   make("path", { d: "M0,14 L14,0", class: "hatch" }, hatch);
@@ -137,7 +141,7 @@ function render({ model, el }) {
   for (const [kind, meaning] of [
     ["hard", "d2 ≤ d1"],
     ["semi-hard", "d1 < d2 < d1 + α"],
-    ["easy", "d2 ≥ d1 + α: loss 0"],
+    ["easy", say("d2 ≥ d1 + α: loss 0")],
   ]) {
     const item = html("span", "", legend);
     html("i", "", item).className = kind;
@@ -163,6 +167,8 @@ function render({ model, el }) {
     model.set(name, model.get("circle") ? onCircle(x) : clip(x));
     save();
   }
+
+  const called = [say("anchor"), say("positive"), say("negative")];
 
   function draw() {
     const margin = model.get("margin");
@@ -190,15 +196,15 @@ function render({ model, el }) {
       set(arrows[i], { x1: from[0], y1: from[1], x2: to[0], y2: to[1] });
       set(groups[i], { transform: `translate(${from[0]}, ${from[1]})` });
       const where = x.map((value) => value.toFixed(2)).join(", ");
-      groups[i].setAttribute("aria-label", `${NAMES[i]} at (${where}). Arrow keys move it.`);
+      groups[i].setAttribute("aria-label", say("{0} at ({1}). Arrow keys move it.", called[i], where));
     });
     const lengths = m.gradients.map((g) => Math.hypot(...g).toFixed(2));
     status.replaceChildren();
     const first = html("div", "", status);
     first.append(`d1 = ${m.d1.toFixed(2)}   d2 = ${m.d2.toFixed(2)}   α = ${margin.toFixed(2)}   `);
-    html("b", `loss = max(0, d1 − d2 + α) = ${m.loss.toFixed(2)}`, first);
+    html("b", say("loss = max(0, d1 − d2 + α) = {0}", m.loss.toFixed(2)), first);
     html("span", m.kind, first).className = `kind ${m.kind}`;
-    html("div", `length of the gradient: a ${lengths[0]}, p ${lengths[1]}, n ${lengths[2]}`, status);
+    html("div", say("length of the gradient: a {0}, p {1}, n {2}", ...lengths), status);
   }
 
   function redraw() {
@@ -209,7 +215,7 @@ function render({ model, el }) {
       report(null);
     } catch (error) {
       alert.setAttribute("role", "alert");
-      alert.textContent = `⚠ This change could not be drawn. ${error}`;
+      alert.textContent = `⚠ ${say("This change could not be drawn.")} ${error}`;
       report(String(error));
     }
   }

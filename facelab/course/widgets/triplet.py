@@ -15,6 +15,7 @@ from matplotlib.patches import Circle
 
 from facelab.course.plots import BLACK, BLUE, GREEN, ORANGE, RED
 from facelab.course.widgets.base import LivePicture, StillPicture
+from facelab.course.widgets.page import Speaking
 from facelab.losses import triplet_kind
 
 RATE = 0.15  # of the arrows and of one step: a point moves by −RATE · gradient
@@ -79,7 +80,7 @@ class Point(traitlets.TraitType):
         return [x, y]
 
 
-class Triplet(StillPicture, anywidget.AnyWidget):
+class Triplet(Speaking, StillPicture, anywidget.AnyWidget):
     """Drag anchor, positive and negative with the mouse, or Tab to one and move it with the arrow keys.
 
     A cell drives it by assigning to `anchor`, `positive`, `negative`, `margin` and `circle`, by `step()`, and
@@ -89,6 +90,22 @@ class Triplet(StillPicture, anywidget.AnyWidget):
     title = "A triplet to drag"
     _esm = Path(__file__).with_name("triplet.js")
     _css = Path(__file__).with_name("triplet.css")
+    WORDS = (
+        "margin α",
+        "on the unit circle",
+        "One step",
+        "Each point follows its arrow: one step of gradient descent",
+        "Reset",
+        "Anchor, positive and negative. Tab goes to a point, arrow keys move it.",
+        "d2 ≥ d1 + α: loss 0",
+        "anchor",
+        "positive",
+        "negative",
+        "{0} at ({1}). Arrow keys move it.",
+        "loss = max(0, d1 − d2 + α) = {0}",
+        "length of the gradient: a {0}, p {1}, n {2}",
+        "This change could not be drawn.",
+    )
 
     anchor = Point(list(START["anchor"])).tag(sync=True)
     positive = Point(list(START["positive"])).tag(sync=True)
