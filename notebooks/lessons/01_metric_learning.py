@@ -199,8 +199,8 @@ for method in lesson01.METHODS:
 # training with room for sixteen.
 
 # %% [markdown]
-# **Predict.** A network that has learnt *nothing* (random weights) turns each image into 2 numbers, or into
-# 16. Does it tell 8 from 9 better or worse than the trained one? And PCA, which knows no labels either?
+# **Predict.** A network that has learnt *nothing* (random weights) turns each image into 2 numbers, or
+# into 16. Does it tell 8 from 9 better or worse than the trained one? And PCA, which knows no labels either?
 
 # %%
 rows = pd.DataFrame(lesson01.controls(data, seeds=range(100, 108)))
@@ -216,10 +216,10 @@ fig.suptitle("A dot for each of eight seeds; dashed: the raw pixels")
 rows.groupby(["dimensions", "space"])["share"].agg(["mean", "std"]).round(3)
 
 # %% [markdown] tags=["answer"]
-# **Two dimensions alone could explain the fall**: PCA, which learns no labels, loses half as much there,
-# and an untrained network as much or more. In sixteen there is room, PCA is back at the pixels' level,
-# and now the claim holds: on average the trained network is 8 points (± 6) *below* the network that it
-# started from, and 17 below the pixels. Training spent the room on what it was asked for.
+# **Two dimensions alone could explain the fall**: PCA, which learns no labels, loses half as much there as
+# the trained network, and an untrained network as much or more. In sixteen there is room, PCA is back at
+# the pixels' level, and now the claim holds: on average the trained network is 8 points (± 6) *below* the
+# network that it started from, and 17 below the pixels. Training spent the room on what it was asked for.
 #
 # It is no law of nature. We put other pairs aside in the same way, sixteen dimensions, the same eight seeds
 # (in brackets: 95 % interval of the difference trained − untrained, seeds paired):

@@ -614,8 +614,8 @@ for C in (8, 610, 85_000):
     print(f"{C:6,} people, p at best:", *(f"s = {s}: {p:.4f} " for s, p in best.items()))
 
 # %% [markdown]
-# With 85,000 people and s = 4 the loss of a *perfect* photo is as that of a guess, and its gradient, $(1
-# - p)\, s$, never ends. **This toy does not fail there**: at s = 0.25 and eight people the spread is 1.7°
+# With 85,000 people and s = 4 the loss of a *perfect* photo is as that of a guess, and its gradient,
+# $(1 - p)\, s$, never ends. **This toy does not fail there**: at s = 0.25 and eight people the spread is 1.7°
 # and 99 % are right (`benchmarks/margins_2d.py`). A gradient that never ends does no harm where all
 # photos can be perfect at once, and Adam divides its size away. It harms where they cannot: with many
 # classes, with wrong labels, under plain SGD. Its inputs are kind, too: SFace's vectors come from a

@@ -161,8 +161,8 @@ _ = lesson04.dots(course, title="share right, unseen digits")
 guess.reveal(100 * np.mean(course["hard"][:, -1]))
 
 # %% [markdown] tags=["answer"]
-# **Seen.** Both halves of the mechanism: $t$ rises to 0.7, the weight from 0.2 to 1.1, passing 1 in epoch
-# 12. And the irony: by then 2 of 100 samples have a hard negative, so the second half of the curriculum
+# **Seen.** Both halves of the mechanism: $t$ rises to 0.7, the weight from 0.2 to 1.1, passing 1 in
+# epoch 12. And the irony: by then 2 of 100 samples have a hard negative, so the second half of the curriculum
 # teaches an empty class. Accuracy: no difference from ArcFace (97.3 and 97.5 %). With 80,000 identities
 # instead of ten there is always somebody who looks alike, and the second half has something to do.
 #
@@ -244,8 +244,8 @@ _ = lesson04.dots(digits, title="shares, digits")
 # of the false and 1 % of the true.
 #
 # Now the control. Plain ArcFace, with a single centre, tells false from true labels by its own angle
-# *just as well*: 0.998 on faces for both, 0.979 on digits for both. In a short training everything false
-# is simply still far away. Train twice as long (`noisy_labels(seed, epochs=12)`), so that more of it is
+# *just as well*: how often a false label lies farther out than a true one (0.5 is chance) is 0.998 on faces
+# for both, 0.979 on digits for both. In a short training everything false is simply still far away. Train twice as long (`noisy_labels(seed, epochs=12)`), so that more of it is
 # learnt by heart, and a difference begins: 0.973 with sub-centres, 0.954 without, better in two of three
 # seeds and equal in one. That is a hint, not a proof.
 #
@@ -786,7 +786,7 @@ exercises.progress()
 # - The length of a feature can measure quality. MagFace's loss makes it do so; where it is only read
 #   (AdaFace), it depends on the network's last layer: check it first.
 # - One batch norm turned a verdict round. A small experiment must have what the paper's set-up has.
-# - AdaFace is ArcFace for bad images, CosFace in the middle, and stresses hard samples for good ones.
+# - AdaFace is ArcFace for bad images, CosFace in the middle, and stresses hard samples in good images.
 # - Paper and code differ more often than one thinks (CurricularFace's $\alpha$, ElasticFace's order,
 #   MagFace's $\lambda_g$, AdaFace's `t_alpha`): read both.
 # - A claim needs a control and several seeds. "Not shown" is a result.

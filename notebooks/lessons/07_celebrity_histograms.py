@@ -304,9 +304,9 @@ for k in far:
 # %% [markdown] tags=["walk"]
 # ## 6 · Three people, one threshold
 #
-# The right side of the picture is the second thing that the histogram of section 2 hid: 13,000 strangers
-# are a grey mass. Whoever is *dangerous* is in its foot, too few to be seen. So pick people out. A and B
-# are sisters, C is a colleague. (The curves at the top right: for every threshold, the share of own
+# The right side of the picture is the second thing that the histogram of section 2 hid: 13,000 photos of
+# strangers are a grey mass. Whoever is *dangerous* is in its foot, too few to be seen. So pick people out.
+# A and B are sisters, C is a colleague. (The curves at the top right: for every threshold, the share of own
 # photos that open a phone over the share of other people's that do. It is called **ROC**, and lesson 08
 # is about it; the marks are where the threshold stands.)
 #
@@ -347,8 +347,8 @@ print(three.accepted)  # a row for each phone: photos of A, B, C and others that
 # %% [markdown]
 # Venus's phone is perfect here. Serena's is not, and cannot be: the farthest of her own photos lies at
 # 0.42 and the nearest of her sister's at 0.41. No threshold gets between them. And this far down not one
-# of 13,000 strangers opens any of the three phones: **against a sister, a threshold for strangers is no
-# guard.**
+# of 13,000 photos of strangers opens any of the three phones: **against a sister, a threshold for
+# strangers is no guard.**
 
 # %%
 three.who[0].value, three.who[1].value = "George W Bush", "Jeb Bush"
@@ -511,8 +511,8 @@ people = fl.metrics.bootstrap_identities(
 print("of photos, people drawn anew:", of_1000(people))
 
 # %% [markdown]
-# From 1 in 1,000 to 1 in 9: the same data, the same rate, and an honest interval, 16 times as wide.
-# (Exact binomial intervals are exact for independent tries, and only for these.)
+# From 1 in 1,000 to 1 in 9 (11 %): the same data, the same rate, and an honest interval, 16 times as
+# wide. (Exact binomial intervals are exact for independent tries, and only for these.)
 #
 # The question was wrong, too. "How many *photos* open it?" asks about photographers. Ask instead: **a
 # stranger is drawn, then one of that stranger's photos. Does it open the phone?** Then the brother counts
@@ -685,7 +685,7 @@ exercises.check("07.4", strangers)
 print(f"5,748 strangers, all of them kept out: below 1 in {1 / fl.metrics.rule_of_three(5748):,.0f}")
 
 # %% [markdown]
-# So much for "could *they* unlock each other's phone?". The answer in one sentence, as it should be given:
+# So much for "could *they* unlock each other's phone?". The answer in two sentences, as it should be given:
 #
 # > In this network's space, at a threshold *set* so that 1 of 1,000 strangers from LFW gets into a phone
 # > drawn at random, single phones differ: the one that looks worst to one half of the strangers lets in
@@ -774,9 +774,9 @@ exercises.progress()
 # - R. M. Bolle, N. K. Ratha, S. Pankanti. *Error Analysis of Pattern Recognition Systems: the Subsets
 #   Bootstrap.* CVIU 93, 2004 (why to draw people).
 # - J. J. Howard, Y. B. Sirotin, A. R. Vemury. *The Effect of Broad and Specific Demographic Homogeneity
-#   on the Imposter Distributions and False Match Rates in Face Recognition Algorithm Performance.* BTAS
-#   2019. P. Grother, M. Ngan, K. Hanaoka. *Face Recognition Vendor Test, Part 3: Demographic Effects.*
-#   NISTIR 8280, 2019.
+#   on the Imposter Distributions and False Match Rates in Face Recognition Algorithm Performance.*
+#   BTAS 2019. P. Grother, M. Ngan, K. Hanaoka. *Face Recognition Vendor Test, Part 3: Demographic
+#   Effects.* NISTIR 8280, 2019.
 # - Apple, *About Face ID advanced technology* (support page).
 # - Data: LFW as vectors, see lesson 00 and `data/README.md`. The people named are public figures;
 #   everything said of them is said of distances between vectors.

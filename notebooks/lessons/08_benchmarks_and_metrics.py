@@ -627,7 +627,7 @@ for setting in small.settings:
     print(f"FMR ≤ {setting.wanted:<5g}  {where}  {setting.caveat}")
 
 # %% [markdown]
-# And never, from any number of pairs, anything about people unlike those in them: that was section 4.
+# And never, from any number of pairs, anything about people unlike those in them: that was section 4 (look-alikes).
 #
 # ## 8 · To whom do the errors happen?
 #
@@ -753,8 +753,8 @@ exercises.progress()
 #   et al., *AgeDB*, CVPRW 2017; T. Zheng, W. Deng, *Cross-Age LFW* (2017) and *Cross-Pose LFW* (2018); C.
 #   Whitelam et al., *IJB-B*, CVPRW 2017; B. Maze et al., *IJB-C*, ICB 2018; I. Kemelmacher-Shlizerman et
 #   al., *MegaFace*, CVPR 2016. Training sets: X. An et al., *Partial FC* (Glint360K), 2020; Z. Zhu et
-#   al., *WebFace260M*, CVPR
-#   2021. Q. McNemar, *Note on the sampling error of the difference between correlated proportions*, 1947.
+#   al., *WebFace260M*, CVPR 2021. Q. McNemar, *Note on the sampling error of the difference between
+#   correlated proportions*, 1947.
 # - G. B. Huang et al., *Labeled Faces in the Wild*, 2007; L. Wolf et al., *Face Recognition in
 #   Unconstrained Videos* (YTF), CVPR 2011; W. Deng et al., *Fine-grained Face Verification: FGLFW
 #   Database, Baselines, and Human-DCMN Partnership*, Pattern Recognition 2017.

@@ -8,7 +8,7 @@
 # %% [markdown] tags=["walk"]
 # # 10 · Can I train one myself?
 #
-# Nine lessons stood on SFace, a network that somebody else trained on millions of photos. You know every
+# Ten lessons stood on SFace, a network that somebody else trained on millions of photos. You know every
 # part of it by now, and every loss. So: two processor cores, a few minutes, the photos that one can get.
 # **How far does one come, and what is missing?**
 #
@@ -479,8 +479,8 @@ print(f"largest difference between any two numbers of unit vectors: {apart:.0e}"
 #
 # ## 10 · A million people
 #
-# The backbone does not grow with the number of people; the head does, by a row a person. From some hundred
-# thousand on it is the head that fills the memory. So its rows are shared out: each of n devices holds
+# The backbone does not grow with the number of people; the head does, by a row a person. From about a
+# hundred thousand on it is the head that fills the memory. So its rows are shared out: each of n devices holds
 # 1/n of the classes, all see the whole batch's embeddings, and two sums over devices make the softmax exact
 # (`facelab/training/sharded.py`). **Partial FC** goes on: a step needs the classes of its batch and a
 # *sample* of the others.

@@ -256,7 +256,7 @@ _ = pictures.search_times(lookup)
 # (1) Of the cells, 17 % of the gallery among 10,000 and 11 % among a million; for 99 % it is a quarter of
 # it. (Faiss, too, learnt its centres from the gallery: from all of the small ones, from a quarter of the
 # million.) The graph looks at 3 %, and the larger the gallery, the greater its lead *in comparisons*. By
-# the clock it has none at a million, 5.7 ms against 3.5: its templates lie all over the memory.
+# the clock it has no lead at a million, 5.7 ms against 3.5: its templates lie all over the memory.
 # Compare that with exact search, 256 probes at a time, a probe's share, in your table of section 2! And the
 # graph took a quarter of an hour to build and has grown half again as large as the vectors. (2) A stranger
 # has nobody nearby, only many who are about equally far away, in all directions and cells. It matters
@@ -626,8 +626,8 @@ exercises.progress()
 # *HNSW*, PAMI 2020; M. Douze et al., *The Faiss Library*, 2024. A. Balkema and L. de Haan 1974, J.
 # Pickands 1975 (the generalised Pareto); Z. Shi et al., *Modeling Biometric Systems Using the General
 # Pareto Distribution*, SPIE 2008; J. Paone et al., *Double Trouble*, IEEE TIFS 2014. P. Grother et al.,
-# NIST FRTE 1:N. X. An et al., *Partial FC*, CVPR
-# 2022. A. Bagga and B. Baldwin, *Entity-Based Cross-Document Coreferencing*, ACL 1998 (B-cubed); C.
-#   Biemann, *Chinese Whispers*, 2006. C. Otto et al., *Clustering Millions of Faces by Identity*, PAMI
-#   2018. N. Brümmer and E. de Villiers, *The Speaker Partitioning Problem*, Odyssey 2010 (the model of
-#   the crowd). G. Huang et al., *Labeled Faces in the Wild*, 2007.
+# NIST FRTE 1:N. X. An et al., *Partial FC*, CVPR 2022. A. Bagga and B. Baldwin, *Entity-Based
+# Cross-Document Coreferencing*, ACL 1998 (B-cubed); C. Biemann, *Chinese Whispers*, 2006. C. Otto et al.,
+# *Clustering Millions of Faces by Identity*, PAMI 2018. N. Brümmer and E. de Villiers, *The Speaker
+# Partitioning Problem*, Odyssey 2010 (the model of the crowd). G. Huang et al., *Labeled Faces in the
+# Wild*, 2007.
