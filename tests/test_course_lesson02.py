@@ -102,8 +102,8 @@ def test_the_slider_goes_through_the_epochs(replay):
     for epoch in range(3):
         replay.epoch.value = epoch
         assert replay.error is None
-        assert f"Epoch {epoch}." in replay.line.value
-        pictures.add(replay.image.value)
+        assert f"Epoch {epoch}." in replay.screen.words
+        pictures.add(replay.screen.value)
     assert len(pictures) == 3
-    assert "collapses: median d2 0.00, easy 0%" in replay.line.value
+    assert "collapses: median d2 0.00, easy 0%" in replay.screen.words
     assert replay.shares_of("spreads")["easy"] > 0.8

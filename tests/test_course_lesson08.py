@@ -65,7 +65,7 @@ def test_the_widget_counts_what_is_real():
     widget = Papers()
     assert widget.error is None
     assert widget.real == 39
-    assert "Of 66 differences between two rows, 39 are larger" in widget.line.value
+    assert "Of 66 differences between two rows, 39 are larger" in widget.screen.words
     widget.strict.value = True
     assert widget.real < 39
     widget.strict.value = False
@@ -76,6 +76,6 @@ def test_the_widget_counts_what_is_real():
     assert widget.real > 50
     widget.benchmark.value = "YTF"
     assert widget.error is None
-    assert "45,000 pairs. Of 45 differences" in widget.line.value
+    assert "45,000 pairs. Of 45 differences" in widget.screen.words
     assert PAIRS["YTF"] * 9 == 45_000
     assert len(widget.bars.get_segments()) == 10

@@ -68,10 +68,10 @@ def test_the_roof_is_where_it_should_be_and_the_widget_shows_it():
     times = {(size, count): 1e-6 * size for size in (1_000, 1_000_000) for count in (1, 64)}
     roof = Roofline(this, times)
     assert roof.error is None
-    assert "The memory asks for 26 ms at least: 3%" in roof.line.value
+    assert "The memory asks for 26 ms at least: 3%" in roof.screen.words
     roof.probes.value = 64
     assert roof.error is None
-    assert "The arithmetic asks for 2.6 ms" in roof.line.value, "one reading for 64 probes"
+    assert "The arithmetic asks for 2.6 ms" in roof.screen.words, "one reading for 64 probes"
     assert roof.dots.get_ydata()[-1] == pytest.approx(1e3 / 64)
 
 
@@ -143,11 +143,11 @@ def test_the_interval_covers_and_lfws_tail_is_not_one_tail(model):
     widget.people.value = 6.0
     assert widget.needed == pytest.approx(1e-8, rel=0.01)
     assert widget.thresholds["crowd"] == pytest.approx(0.54, abs=0.03)
-    assert "50.0% of own photos lie below" in widget.line.value
+    assert "50.0% of own photos lie below" in widget.screen.words
     widget.start.value = 1e-5
-    assert "there is none above 1" in widget.line.value
+    assert "there is none above 1" in widget.screen.words
     widget.people.value = 1.0
-    assert "lesson 09" in widget.line.value
+    assert "lesson 09" in widget.screen.words
     assert widget.error is None
 
 
@@ -199,9 +199,9 @@ def test_a_heads_memory_is_shared_out_but_for_the_logits():
     assert sum(one) == pytest.approx(shards.MEASURED[1, 1.0], rel=0.06)
     widget = Shards()
     widget.people.value = 7.0
-    assert "from 2 on" in widget.line.value
+    assert "from 2 on" in widget.screen.words
     widget.people.value = 9.0
-    assert "fits into none" in widget.line.value
+    assert "fits into none" in widget.screen.words
     assert widget.error is None
 
 
@@ -219,4 +219,4 @@ def test_groupings_are_measured_and_shown():
     widget.threshold.value = 0.6
     widget.score.value = "pairs"
     assert widget.error is None
-    assert "4 groups" in widget.line.value
+    assert "4 groups" in widget.screen.words

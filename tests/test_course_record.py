@@ -91,7 +91,7 @@ def test_a_guess_is_kept_compared_and_shown_beside_the_classes(file, monkeypatch
     monkeypatch.setenv("FACELAB_CLASS", str(tmp_path / "class.json"))
     (tmp_path / "class.json").write_text(json.dumps({"k": {"a": 10, "b": 20, "c": 90, "d": "no number"}}))
     widget = Guess("k", "How many?", "%", 0, 100)
-    assert "Type a number" in widget.line.value
+    assert "Type a number" in widget.screen.words
     widget.number.value = 30
     assert record.own_guess("k") is None, "not before the button"
     widget.keep.value = True
@@ -101,7 +101,7 @@ def test_a_guess_is_kept_compared_and_shown_beside_the_classes(file, monkeypatch
     assert widget.error is None
     assert widget.picture.png() != before
     assert capsys.readouterr().out == "How many? It is 72 %. You guessed 30 %: 42 too little.\n"
-    assert "4 in the class have guessed" in widget.line.value
+    assert "4 in the class have guessed" in widget.screen.words
     np.testing.assert_array_equal(np.flatnonzero(widget.heap.get_data().values), [2, 4, 6, 18])
     again = Guess("k", "How many?", "%", 0, 100)
     assert (again.guess, again.keep.value, again.number.value) == (30, True, 30)

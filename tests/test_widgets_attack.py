@@ -27,11 +27,11 @@ def test_a_print_is_refused_until_dots_and_edge_are_gone(maker):
         assert maker.error is None
         assert maker.live < maker.pipeline.min_live
         assert maker.distance < maker.threshold
-        assert "refused as an attack" in maker.line.value
+        assert "refused as an attack" in maker.screen.words
         with maker.together():
             maker.depth.value, maker.shown.value = 0.0, 2.5
         assert maker.live >= maker.pipeline.min_live
-        assert "let in" in maker.line.value
+        assert "let in" in maker.screen.words
 
 
 @pytest.mark.parametrize("kind", ["print", "replay", "eyes"])
@@ -53,7 +53,7 @@ def test_an_attack_without_a_face_lets_nobody_in(maker):
     with maker.together():
         maker.pitch.value, maker.depth.value, maker.slant.value = 4.0, 1.0, 50
     assert maker.distance is None
-    assert "no face" in maker.line.value
+    assert "no face" in maker.screen.words
     maker.reset()
     assert maker.distance is not None
 
@@ -67,10 +67,10 @@ def test_a_door_counts_what_the_rates_say():
         door.threshold.value = threshold
         assert door.error is None
         assert door.rates == metrics.attack_rates(scores, kinds, threshold)
-        assert door.rates.worst in door.line.value
+        assert door.rates.worst in door.screen.words
     door.threshold.value, door.attackers.value = 1.0, -2.0
-    assert "100 attack" in door.line.value
-    assert "9,900 honest" in door.line.value
+    assert "100 attack" in door.screen.words
+    assert "9,900 honest" in door.screen.words
 
 
 def test_a_flat_photo_keeps_its_nose_and_a_head_does_not():

@@ -37,7 +37,7 @@ class Grey(LiveWidget):
 
 
 def middle(widget) -> int:
-    picture = Image.open(io.BytesIO(widget.image.value))
+    picture = Image.open(io.BytesIO(widget.screen.value))
     assert picture.size == (400, 300)
     return picture.getpixel((200, 150))[0]
 
@@ -47,7 +47,7 @@ def test_a_change_redraws_the_picture_and_the_line_of_text():
     assert middle(widget) == 100
     widget.level.value = 201
     assert middle(widget) == 201
-    assert "grey level 201 &amp; nothing else" in widget.line.value
+    assert "grey level 201 & nothing else" in widget.screen.words
     assert widget.draws == 2
     assert widget.last_ms > 0
     assert widget.error is None
@@ -55,13 +55,13 @@ def test_a_change_redraws_the_picture_and_the_line_of_text():
 
 def test_an_error_is_shown_and_kept_and_the_next_good_change_clears_it():
     widget = Grey()
-    before = widget.image.value
+    before = widget.screen.value
     widget.level.value = 13  # as a student's hand would: nothing is raised here
     assert isinstance(widget.error, ValueError)
     assert "role='alert'" in widget.alert.value
     assert "⚠" in widget.alert.value
     assert "unlucky &lt;13&gt;" in widget.alert.value
-    assert widget.image.value == before
+    assert widget.screen.value == before
     widget.level.value = 14
     assert widget.error is None
     assert widget.alert.value == ""

@@ -30,7 +30,7 @@ def test_every_loss_is_drawn_with_its_own_sliders_only(widget, name):
         control for controls in widget.own.values() for control in controls if control.layout.display is None
     ]
     assert shown == widget.own[name]
-    assert name in widget.line.value
+    assert name in widget.screen.words
 
 
 @pytest.mark.parametrize("name", [name for name, sliders in Beyond().own.items() if sliders])
@@ -38,10 +38,10 @@ def test_each_slider_moves_the_picture(widget, name):
     widget.loss.value = name
     widget.rival.value = 40
     for control in reversed(widget.own[name]):  # a draw moves nothing once σ is 0
-        picture = bytes(widget.image.value)
+        picture = bytes(widget.screen.value)
         control.value = control.min if control.value != control.min else control.max
         assert widget.error is None
-        assert bytes(widget.image.value) != picture
+        assert bytes(widget.screen.value) != picture
 
 
 def test_groupface_is_arcface_to_this_picture(widget):
@@ -114,5 +114,5 @@ def test_words_and_numbers_agree(widget):
     widget.loss.value = "MagFace"
     widget.norm.value = 110
     numbers = widget.numbers()
-    assert f"T = {numbers['T']:.2f}" in widget.line.value
+    assert f"T = {numbers['T']:.2f}" in widget.screen.words
     assert numbers["T"] == pytest.approx(np.cos(np.radians(50) + 0.8), abs=1e-6)

@@ -66,9 +66,9 @@ def test_the_counts_are_those_of_a_loop(widget, lfw_study, threshold):
 
 
 def test_histogram_curve_and_counts_move_together(widget):
-    picture = widget.image.value
+    picture = widget.screen.value
     widget.threshold.value = 0.5
-    assert widget.image.value != picture
+    assert widget.screen.value != picture
     assert [line.get_xdata() for line in widget.lines] == [[0.5, 0.5]] * 3
     own = np.diag(widget.accepted[:, :3]) / np.diag(widget.totals[:, :3])
     others = widget.accepted.sum(axis=1) - np.diag(widget.accepted[:, :3])
@@ -103,9 +103,9 @@ def test_with_itself_own_photos_come_nearer(widget, lfw_study):
 
 
 def test_other_people_can_be_chosen_and_swapped(widget, lfw_study):
-    picture = widget.image.value
+    picture = widget.screen.value
     widget.who[1].value = "Serena Williams"
-    assert widget.image.value != picture
+    assert widget.screen.value != picture
     people = (PEOPLE[0], "Serena_Williams", PEOPLE[2])
     assert widget.accepted.tolist() == counted(lfw_study, people, 0.605)
     assert widget.totals[0].tolist()[1] == 52
@@ -118,11 +118,11 @@ def test_other_people_can_be_chosen_and_swapped(widget, lfw_study):
 
 
 def test_nobody_else_can_be_chosen(widget):
-    picture = widget.image.value
+    picture = widget.screen.value
     widget.who[0].value = "Jeb Brush"
     assert "'Jeb Brush' is not among the 158 subjects" in str(widget.error)
     assert "did you mean Jeb_Bush" in widget.alert.value
-    assert widget.image.value == picture
+    assert widget.screen.value == picture
     assert widget.who[0].ensure_option, "the browser does not even send it"
     assert len(widget.who[0].options) == 158
 

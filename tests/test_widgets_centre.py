@@ -20,7 +20,7 @@ def test_each_step_shows_its_own_plane(widget):
     for step, weight in enumerate(widget.weights):
         widget.step.value = step
         assert widget.error is None
-        assert f"λ = {weight:g}:" in widget.line.value
+        assert f"λ = {weight:g}:" in widget.screen.words
         seen.add(np.asarray(Image.open(io.BytesIO(widget.still_png()))).tobytes())
     assert len(seen) == 3
 

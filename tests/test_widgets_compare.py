@@ -61,19 +61,19 @@ def test_the_distance_is_that_of_verify(widget, astronaut, hopper):
     widget.b.value = "Collins"
     assert widget.distance == pytest.approx(0, abs=1e-5)
     assert widget.same
-    assert "the same person" in widget.line.value
+    assert "the same person" in widget.screen.words
 
 
 def test_the_threshold_decides_and_says_what_it_is_worth(widget):
-    before = widget.image.value
+    before = widget.screen.value
     widget.threshold.value = 1.2
     assert widget.same
-    assert widget.image.value != before
+    assert widget.screen.value != before
     widget.threshold.value = 0.593
     assert not widget.same
     missed = fl.calibration.fnmr_at(CONFIG, 0.593).value
-    assert f"misses {missed:.1%}" in widget.line.value
-    assert "95 % interval" in widget.line.value
+    assert f"misses {missed:.1%}" in widget.screen.words
+    assert "95 % interval" in widget.screen.words
 
 
 def test_a_tilt_moves_b_and_reset_brings_it_back(widget):
@@ -92,7 +92,7 @@ def test_no_face_after_a_tilt_is_said_and_not_an_error(widget, monkeypatch):
     widget.tilt.value = 5
     assert widget.error is None
     assert np.isnan(widget.distance)
-    assert "No face was found in photo B" in widget.line.value
+    assert "No face was found in photo B" in widget.screen.words
 
 
 def test_an_own_photo_is_used_and_forgotten(widget, astronaut):
@@ -128,12 +128,12 @@ def test_a_file_of_the_same_name_takes_the_place_of_the_old_one(widget, astronau
     ids=["empty", "text", "cut short", "no face"],
 )
 def test_what_is_wrong_with_a_file_is_said_in_one_sentence(widget, data, says):
-    before, line = widget.image.value, widget.line.value
+    before, line = widget.screen.value, widget.screen.words
     send(widget, 0, "me.jpg", data)
     assert says in str(widget.error)
     assert says in widget.alert.value
     assert "<pre" not in widget.alert.value, "a reader needs no traceback to learn that a file is broken"
-    assert (widget.image.value, widget.line.value) == (before, line), "the picture stays as it was"
+    assert (widget.screen.value, widget.screen.words) == (before, line), "the picture stays as it was"
     assert widget.own == {}
     widget.tilt.value = 3
     assert widget.error is None
@@ -159,12 +159,12 @@ def test_own_photos_are_in_nothing_that_is_saved(widget, astronaut):
     frame[94:606, 94:606] = astronaut
     stored = widget.still_png()
     send(widget, 1, "mine.png", png(frame))
-    assert magenta(widget.image.value) > 1000, "it is shown live"
+    assert magenta(widget.screen.value) > 1000, "it is shown live"
     assert (pixels(widget.still_png()) == pixels(stored)).all()
     assert magenta(stored) == 0
     assert "mine" not in widget.still_caption()
     assert widget.b.value == "yours: mine.png", "storing a picture must not change the live view"
-    assert magenta(widget.image.value) > 1000
+    assert magenta(widget.screen.value) > 1000
     state = widget.sources[1].get_state()
     assert len(json.dumps({key: str(value) for key, value in state.items()})) < 50_000
     assert b"mine" not in repr(state).encode()

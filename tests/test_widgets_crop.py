@@ -52,7 +52,7 @@ def test_the_size_of_the_box_moves_what_looks_at_the_box(widget):
 def test_compared_with_the_aligned_photo_a_square_has_moved_without_any_tilt(widget):
     widget.versus.value = "aligned, upright"
     assert widget.distance > 0.4
-    assert "beyond" in widget.line.value
+    assert "beyond" in widget.screen.words
 
 
 def test_trails_are_kept_until_the_scale_changes(widget):
@@ -71,7 +71,7 @@ def test_where_no_face_is_found_the_widget_says_so(widget, monkeypatch):
     widget.angle.value = 90
     assert widget.error is None
     assert np.isnan(widget.distance)
-    assert "no face" in widget.line.value
+    assert "no face" in widget.screen.words
 
 
 @pytest.mark.parametrize("cut", ["square", "stretched", "aligned (YuNet)"])

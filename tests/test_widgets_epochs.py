@@ -29,7 +29,7 @@ def widget(data):
 def test_starts_at_the_last_epoch(widget):
     assert widget.error is None
     assert widget.epoch.value == widget.epoch.max == 3
-    assert "Epoch 3, seed 0" in widget.line.value
+    assert "Epoch 3, seed 0" in widget.screen.words
 
 
 def test_the_picture_and_the_words_follow_both_controls(widget, data):
@@ -41,11 +41,11 @@ def test_the_picture_and_the_words_follow_both_controls(widget, data):
             assert widget.error is None
             known, strange = lesson01.both(widget.runs["contrastive", seed].frames[epoch], data)
             assert f"contrastive: two learnt digits told apart {known:.0%}, never learnt {strange:.0%}" in (
-                widget.line.value
+                widget.screen.words
             )
-            seen.add(widget.image.value)
+            seen.add(widget.screen.value)
     assert len(seen) == 4
-    assert np.asarray(Image.open(io.BytesIO(widget.image.value))).std() > 10
+    assert np.asarray(Image.open(io.BytesIO(widget.screen.value))).std() > 10
 
 
 def test_fitted_keeps_shapes_and_fills_the_panel():

@@ -56,7 +56,7 @@ def test_names_that_were_given_follow_the_threshold(templates):
 def test_without_photos_it_says_what_brings_them(away):
     strip = FaceStrip(lambda: [Line("Somebody", [0, 1], ["a", "b"])])
     assert strip.error is None
-    assert "the button brings them" in strip.line.value
+    assert "the button brings them" in strip.screen.words
 
 
 @pytest.mark.usefixtures("lfw")

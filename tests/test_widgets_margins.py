@@ -90,13 +90,13 @@ def test_the_formula_in_words(ms, words):
 def test_the_margin_explorer_follows_its_sliders():
     widget = MarginExplorer()
     assert widget.feasible
-    before = widget.image.value
+    before = widget.screen.value
     widget.m2.value = 0.7
-    assert widget.image.value != before
+    assert widget.screen.value != before
     assert math.degrees(widget.half) == pytest.approx((45 - math.degrees(0.7)) / 2)
     widget.m2.value = 0.8
     assert not widget.feasible
-    assert "infeasible in 2-D" in widget.line.value
+    assert "infeasible in 2-D" in widget.screen.words
     widget.classes.value = 7
     assert widget.feasible
     assert widget.error is None

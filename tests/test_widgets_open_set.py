@@ -46,8 +46,8 @@ def test_the_rates_are_those_of_the_metrics(widget, people, size, threshold):
     assert (widget.tpir, widget.tnir) == pytest.approx((tpir[0], tnir[0]))
     assert widget.fpir == pytest.approx(1 - widget.tnir)
     assert widget.fnir == pytest.approx(1 - widget.tpir)
-    assert f"FPIR {widget.fpir:.1%}" in widget.line.value
-    assert f"TPIR {widget.tpir:.1%}" in widget.line.value
+    assert f"FPIR {widget.fpir:.1%}" in widget.screen.words
+    assert f"TPIR {widget.tpir:.1%}" in widget.screen.words
 
 
 def test_fpir_grows_with_the_gallery_and_with_the_threshold(widget):
@@ -63,9 +63,9 @@ def test_fpir_grows_with_the_gallery_and_with_the_threshold(widget):
 
 
 def test_every_mark_of_the_picture_stands_where_the_sliders_say(widget):
-    before = widget.image.value
+    before = widget.screen.value
     widget.threshold.value, widget.size.value = 0.5, 60
-    assert widget.image.value != before
+    assert widget.screen.value != before
     assert [line.get_xdata()[0] for line in widget.lines] == [0.5, 0.5, 60]
     assert [dot.get_ydata()[0] for dot in widget.dots] == pytest.approx([widget.tpir, widget.tnir])
     fpir, fnir = (curve.get_ydata()[-1] for curve in widget.growth)
@@ -73,9 +73,9 @@ def test_every_mark_of_the_picture_stands_where_the_sliders_say(widget):
 
 
 def test_reset_brings_both_sliders_back(widget):
-    picture = widget.image.value
+    picture = widget.screen.value
     widget.threshold.value, widget.size.value = 0.9, 5
     widget.reset()
     assert (widget.threshold.value, widget.size.value) == (0.3, 20)
-    assert widget.image.value == picture
+    assert widget.screen.value == picture
     assert "people enrolled 20" in widget.still_caption()

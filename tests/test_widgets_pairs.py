@@ -56,18 +56,18 @@ def test_from_the_hardest_pair_on(templates):
         for rank in (1, 2, RANKS):
             widget.rank.value = rank
             assert widget.error is None
-            assert f"distance {order[rank - 1]:.3f}" in widget.line.value
+            assert f"distance {order[rank - 1]:.3f}" in widget.screen.words
 
 
 def test_the_verdict_in_words(templates):
     missed = HardPairs(templates, None, threshold=0.0)
-    assert "missed at threshold 0.000" in missed.line.value
+    assert "missed at threshold 0.000" in missed.screen.words
     missed.kind.value = False
-    assert "rightly told" in missed.line.value
+    assert "rightly told" in missed.screen.words
     lax = HardPairs(templates, None, threshold=2.0)
-    assert "rightly told" in lax.line.value
+    assert "rightly told" in lax.screen.words
     lax.kind.value = False
-    assert "let through" in lax.line.value
+    assert "let through" in lax.screen.words
 
 
 def test_only_named_people_are_named(templates):
@@ -75,14 +75,14 @@ def test_only_named_people_are_named(templates):
     said = []
     for rank in range(1, RANKS + 1):
         widget.rank.value = rank
-        said.append(widget.line.value)
+        said.append(widget.screen.words)
     assert sum("Somebody Known, photo 1" in line for line in said) == 1
     assert sum("person 7, photo 1" in line for line in said) == 1
 
 
 def test_photos_are_shown_live_and_never_stored(templates, photos):
     widget = HardPairs(templates, photos, threshold=0.5)
-    assert magenta(widget.image.value) > 20_000
+    assert magenta(widget.screen.value) > 20_000
     assert magenta(widget.still_png()) == 0
     widget.rank.value = 2
-    assert magenta(widget.image.value) > 20_000, "storing a picture must not blind the live view"
+    assert magenta(widget.screen.value) > 20_000, "storing a picture must not blind the live view"

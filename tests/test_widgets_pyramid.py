@@ -30,8 +30,8 @@ def test_small_faces_answer_at_stride_8_and_large_ones_at_32(widget, photo):
 
 def test_the_line_names_the_stride_and_the_anchor(widget):
     widget.size.value = 24
-    assert "stride 8 answers" in widget.line.value
-    assert "16 px (dashed)" in widget.line.value or "32 px (dashed)" in widget.line.value
+    assert "stride 8 answers" in widget.screen.words
+    assert "16 px (dashed)" in widget.screen.words or "32 px (dashed)" in widget.screen.words
 
 
 def test_the_picture_changes_and_the_curves_are_there_from_the_start(widget):

@@ -26,7 +26,7 @@ def widget(sets):
 
 
 def pixels(widget) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(widget.image.value))).astype(int)
+    return np.asarray(Image.open(io.BytesIO(widget.screen.value))).astype(int)
 
 
 @pytest.mark.parametrize("name", ["easy", "hard"])
@@ -41,8 +41,8 @@ def test_counts_are_those_of_a_direct_count(widget, sets, name):
         assert hit == (scores[same] >= threshold).sum()
         assert let_in == (scores[~same] >= threshold).sum()
         (tar,), (trr,) = metrics.tar_trr(scores, same, [threshold])
-        assert f"TAR {tar:.2%}, TRR {trr:.2%}" in widget.line.value
-        assert f"{let_in:,} of 2,000 pairs of different people accepted" in widget.line.value
+        assert f"TAR {tar:.2%}, TRR {trr:.2%}" in widget.screen.words
+        assert f"{let_in:,} of 2,000 pairs of different people accepted" in widget.screen.words
 
 
 def test_the_dot_lies_on_the_curve(widget, sets):

@@ -22,7 +22,7 @@ def widget(distances):
 
 
 def pixels(widget) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(widget.image.value))).astype(int)
+    return np.asarray(Image.open(io.BytesIO(widget.screen.value))).astype(int)
 
 
 def painted(widget, colour: str) -> int:
@@ -52,17 +52,17 @@ def test_the_words_say_the_counts(widget, distances):
     genuine, impostor = distances
     widget.threshold.value = 0.8
     missed, matched = int((genuine > 0.8).sum()), int((impostor <= 0.8).sum())
-    assert f"{missed:,} of 3,000 same-person pairs are missed" in widget.line.value
-    assert f"{matched:,} of 50,000 different-people pairs get through" in widget.line.value
+    assert f"{missed:,} of 3,000 same-person pairs are missed" in widget.screen.words
+    assert f"{matched:,} of 50,000 different-people pairs get through" in widget.screen.words
 
 
 def test_false_alarms_grow_with_the_number_of_people_searched(widget):
     widget.threshold.value = 0.8
     widget.use.value = 100_000
     assert widget.error is None
-    assert f"100,000 strangers: {count(100_000 * widget.fmr)} false alarms" in widget.line.value
+    assert f"100,000 strangers: {count(100_000 * widget.fmr)} false alarms" in widget.screen.words
     widget.use.value = 1
-    assert f"probability {count(widget.fmr)}" in widget.line.value
+    assert f"probability {count(widget.fmr)}" in widget.screen.words
 
 
 def test_the_painted_error_grows_with_the_slider(widget):

@@ -64,10 +64,10 @@ def test_the_trainer_trains_both_sides_and_plays_them(trained):
     assert trained.error is None
     assert [run.title for run in trained.runs] == ["softmax", "ArcFace s=64 m=0.5"]
     assert "done in" in trained.progress.value
-    last = trained.image.value
+    last = trained.screen.value
     trained.epoch.value = 1
-    assert trained.image.value != last
-    assert "epoch 1:" in trained.line.value
+    assert trained.screen.value != last
+    assert "epoch 1:" in trained.screen.words
     trained.view.value = "lengths"
     trained.photos.value = True
     assert trained.error is None
@@ -77,12 +77,12 @@ def test_moving_a_slider_trains_nothing_and_says_so(trained):
     runs = list(trained.runs)
     trained.sides[1].margin.value = 0.7
     assert trained.runs == runs
-    assert "press Start" in trained.line.value
-    assert "infeasible in 2-D: 10 classes leave room for 0.62" in trained.line.value
+    assert "press Start" in trained.screen.words
+    assert "infeasible in 2-D: 10 classes leave room for 0.62" in trained.screen.words
     trained.sides[1].margin.value = 0.5
-    assert "press Start" not in trained.line.value
+    assert "press Start" not in trained.screen.words
     trained.data.value = "fewer"
-    assert "press Start" in trained.line.value
+    assert "press Start" in trained.screen.words
     trained.data.value = "digits"
     assert trained.error is None
 

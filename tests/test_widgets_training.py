@@ -23,15 +23,15 @@ def task():
 def test_a_live_run_ends_in_the_picture_and_in_words(task):
     live = LiveRun({"drawn": task}, 6, RECIPE)
     assert "the teacher's vectors" not in live.loss.options, "drawn people bring no teacher"
-    assert "Press Start: ArcFace s=16 m=0.1" in live.line.value
-    before = live.image.value
+    assert "Press Start: ArcFace s=16 m=0.1" in live.screen.words
+    before = live.screen.value
     live.train()
     assert live.error is None
     (label, run) = live.done[0]
     assert label == "ArcFace s=16 m=0.1"
     assert len(run["losses"]) == 6
-    assert f"EER {run['eer']:.1%}" in live.line.value
-    assert live.image.value != before
+    assert f"EER {run['eer']:.1%}" in live.screen.words
+    assert live.screen.value != before
     assert not live.go.disabled
     assert live.halt.disabled
 
@@ -82,7 +82,7 @@ def test_two_stored_runs_are_compared_quickly():
     compare.b.value = "leak"
     assert compare.error is None
     errors = [100 * what.eer_of(place) for place in what.of("leak")]
-    assert f"B: EER {np.mean(errors):.1f} %" in compare.line.value
+    assert f"B: EER {np.mean(errors):.1f} %" in compare.screen.words
     assert compare.last_ms < 400  # a loaded machine; some 40 at rest
     for name in compare.a.options:
         compare.a.value = name

@@ -22,7 +22,8 @@ from pathlib import Path
 from facelab.course.demo_pages import PAGES
 
 STYLE = """<style>
-body, .jp-OutputArea, .jupyter-widgets, .widget-html-content, .lm-Widget { font-size: 20px !important; }
+body, .jp-OutputArea, .jupyter-widgets, .widget-html-content, .facelab-screen [role=status], .lm-Widget {
+  font-size: 20px !important; }
 .widget-label, .widget-readout, .widget-dropdown > select, .widget-text input, .jupyter-button {
   font-size: 19px !important; height: auto !important; min-height: 1.6em; line-height: 1.5 !important; }
 .demo h1 { font-size: 40px; line-height: 1.2; margin: 0.4em 0 0.2em; }

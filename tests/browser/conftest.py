@@ -184,21 +184,23 @@ ERRORS = f"""() => Array.from({PANEL}.content.model.cells)
     .map(output => output.ename + ': ' + output.evalue)
     .concat(window.kernelErrors)"""
 
-# From the key press in the page to the frame after the new picture has been decoded, by a clock of its own.
-WATCH = """(image) => {
-    if (image.times) return;
-    image.times = [];
+# From the key press in the page to the frame after the new picture was drawn, by a clock of its own.
+WATCH = """(screen) => {
+    if (screen.times) return;
+    screen.times = [];
+    screen.after = (many) => screen.times.length > many || new Promise((done) => { screen.told = done; });
     let pressed = null;
     document.addEventListener('keydown', () => { pressed = performance.now(); }, true);
-    image.addEventListener('load', () => requestAnimationFrame(() => requestAnimationFrame(() => {
+    new MutationObserver(() => requestAnimationFrame(() => requestAnimationFrame(() => {
         if (pressed === null) return;
-        image.times.push(performance.now() - pressed);
+        screen.times.push(performance.now() - pressed);
         pressed = null;
-    })));
+        screen.told?.();
+    }))).observe(screen, { attributes: true, attributeFilter: ['data-pictures'] });
 }"""
 
-PIXELS = """(image) => {
-    const canvas = document.createElement('canvas');
+PIXELS = """(screen) => {
+    const image = screen.querySelector('img'), canvas = document.createElement('canvas');
     canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
     canvas.getContext('2d').drawImage(image, 0, 0);
     return canvas.toDataURL();
@@ -254,11 +256,11 @@ class Live:
     def __init__(self, page, box):
         self.page, self.box = page, box
         box.scroll_into_view_if_needed()
-        self.image = box.locator("img").first
-        self.image.wait_for()
+        self.screen = box.locator(".facelab-screen[data-pictures]").first
+        self.screen.wait_for()
 
     def pixels(self) -> str:
-        return self.image.evaluate(PIXELS)
+        return self.screen.evaluate(PIXELS)
 
     def changed(self, picture: str, seconds: float = 20) -> bool:
         """Whether the picture becomes another one: words beside it may have been there before."""
@@ -279,13 +281,14 @@ class Live:
 
     def press(self, key: str, times: int = 1) -> list[float]:
         """Press, wait for the new picture, and so on. Milliseconds from each press to its pixels."""
-        self.image.evaluate(WATCH)
-        image = self.image.element_handle()
+        self.screen.evaluate(WATCH)
+        screen = self.screen.element_handle()
         for _ in range(times):
-            before = image.evaluate("image => image.times.length")
+            before = screen.evaluate("screen => screen.times.length")
             self.page.keyboard.press(key)
-            self.page.wait_for_function(f"image => image.times.length > {before}", arg=image, timeout=20_000)
-        return image.evaluate(f"image => image.times.slice(-{times})")
+            # One question that waits: one at every frame would keep the page busy while it is timed.
+            screen.evaluate("(screen, many) => screen.after(many)", before)
+        return screen.evaluate(f"screen => screen.times.slice(-{times})")
 
     def to_and_fro(self, key: str, times: int = 20) -> list[float]:
         """As `press`, on a slider of few steps: two there and two back."""

@@ -40,6 +40,7 @@ from traitlets import CFloat
 
 from facelab.course.language import current, localise, named, translated
 from facelab.course.widgets.picture import LivePicture
+from facelab.course.widgets.screen import Screen
 from facelab.errors import FacelabError
 
 LABEL = {"description_width": "initial"}
@@ -69,7 +70,31 @@ def from_browser(value: float, slider: widgets.FloatSlider) -> float:
     return round(value, max(decimals(slider.step), decimals(slider.min)))
 
 
-class StepSlider(widgets.FloatSlider):
+class Quiet:
+    """A control of which the kernel does not repeat to the page what the page has just told it: one message
+    less before the picture comes."""
+
+    def trait_metadata(self, traitname, key, default=None):
+        return False if key == "echo_update" else super().trait_metadata(traitname, key, default)
+
+
+class WholeSlider(Quiet, widgets.IntSlider):
+    pass
+
+
+class Stops(Quiet, widgets.SelectionSlider):
+    pass
+
+
+class Choice(Quiet, widgets.Dropdown):
+    pass
+
+
+class Tick(Quiet, widgets.Checkbox):
+    pass
+
+
+class StepSlider(Quiet, widgets.FloatSlider):
     """A FloatSlider that does not talk back.
 
     The browser moves every value to the nearest step, and 0.6 + 14 · 0.05 is 1.2999999999999998 to it. When
@@ -86,7 +111,7 @@ def slider(
     """A slider named `label (unit)`. Arrow keys move it by `step`, page keys by more."""
     label, unit, tip = translated(label), translated(unit), translated(tip)
     whole = all(isinstance(number, int) for number in (low, high, value, step))
-    kind = widgets.IntSlider if whole else StepSlider
+    kind = WholeSlider if whole else StepSlider
     return kind(
         value=value,
         min=low,
@@ -102,7 +127,7 @@ def slider(
 
 def stops(label: str, options, *, value, tip: str) -> widgets.Widget:
     """A slider named `label` over a few values; options as in `choice`."""
-    return widgets.SelectionSlider(
+    return Stops(
         options=options,
         value=value,
         description=translated(label),
@@ -124,7 +149,7 @@ def choice(label: str, options, *, value=None, tip: str = "") -> widgets.Widget:
     """A drop-down list named `label`; options as in ipywidgets (a list, or pairs of text and value)."""
     chosen = {} if value is None else {"value": value}
     label, tip, options = translated(label), translated(tip), offered(options)
-    return widgets.Dropdown(
+    return Choice(
         options=options,
         description=label,
         tooltip=tip or label,
@@ -137,7 +162,7 @@ def choice(label: str, options, *, value=None, tip: str = "") -> widgets.Widget:
 def tick(label: str, *, value: bool = False, tip: str = "") -> widgets.Widget:
     """A box to tick named `label`."""
     label, tip = translated(label), translated(tip)
-    return widgets.Checkbox(
+    return Tick(
         value=value,
         description=label,
         tooltip=tip or label,
@@ -174,6 +199,7 @@ class LiveWidget(StillPicture, widgets.VBox):
     """Controls above, one picture below, a line of text under it; see the module's docstring.
 
     picture   LivePicture, made by the subclass before it calls `super().__init__(controls)`
+    screen    what the page shows: `screen.value`, the picture as PNG or JPEG, and `screen.words` under it
     error     what the last change raised, or None
     last_ms   milliseconds from the change to the new picture, in the kernel
     draws     pictures made so far
@@ -190,9 +216,7 @@ class LiveWidget(StillPicture, widgets.VBox):
         self._lock = threading.RLock()  # JupyterLab may call from another thread than the cell's
         self._quiet = False
         self._start = [control.value for control in controls]
-        kind = "jpeg" if self.picture.photo else "png"
-        self.image = widgets.Image(format=kind, layout=widgets.Layout(width="100%", max_width="max-content"))
-        self.line = widgets.HTML()
+        self.screen = Screen(title=translated(self.title), language=current())
         self.alert = widgets.HTML()
         reset = widgets.Button(
             description="Reset", icon="undo", tooltip="All controls back to where they began"
@@ -202,7 +226,7 @@ class LiveWidget(StillPicture, widgets.VBox):
         row = widgets.HBox(
             [*controls, reset], layout=widgets.Layout(flex_flow="row wrap", align_items="center")
         )
-        super().__init__([row, self.image, self.line, self.alert])
+        super().__init__([row, self.screen, self.alert])
         self.add_class("facelab-live")  # a handle for tests and style sheets
         for control in controls:
             control.observe(self._changed, names="value")
@@ -244,14 +268,10 @@ class LiveWidget(StillPicture, widgets.VBox):
                 self.error = error
                 self.alert.value = alert(error)
                 return
-            self.line.value = (
-                f"<div role='status' lang='{current()}' style='font-size:1.05em;line-height:1.5'>"
-                f"{html.escape(translated(text))}</div>"
-            )
             if self.error is not None:
                 self.error = None
                 self.alert.value = ""
-            self.image.value = picture  # last: who sees the new picture finds its words there already
+            self.screen.show(picture, translated(text))
             self.last_ms = (time.perf_counter() - start) * 1000
             self.draws += 1
 

@@ -137,7 +137,7 @@ class Compare(LiveWidget):
         note = HTML(f"<div style='line-height:1.4'>{translated(PRIVACY)}</div>")
         bring = HBox(self.sources, layout=Layout(flex_flow="row wrap", grid_gap="0 2em"))
         controls, *_ = self.children
-        self.children = (controls, bring, note, self.alert, self.image, self.line)
+        self.children = (controls, bring, note, self.alert, self.screen)
 
     # ---- own photos
 

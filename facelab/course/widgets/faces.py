@@ -53,7 +53,7 @@ class FaceStrip(LiveWidget):
         super().__init__([])
         self.children = self.children[1:]  # no controls, so nothing to reset
         if follow is not None:
-            follow.image.observe(self._followed, names="value")
+            follow.screen.observe(self._followed, names="value")
 
     def _followed(self, _change) -> None:
         if self.lines() != self._last:

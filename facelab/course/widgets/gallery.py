@@ -86,8 +86,7 @@ class GalleryDesk(LiveWidget):
             new,
             known,
             self.alert,
-            self.image,
-            self.line,
+            self.screen,
             self.candidates,
             note,
         )
