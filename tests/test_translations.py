@@ -262,7 +262,7 @@ def test_a_widget_speaks_the_language(monkeypatch):
     assert widget.use.value == 1  # the values of a list are what they were
     assert "휴대전화" in widget.use.label
     assert widget.children[0].children[-1].description == "처음으로"
-    assert "lang='ko'" in widget.screen.words
+    assert widget.screen.language == "ko"
     assert re.search(r"같은 사람의 쌍 500개 중 \d+개를 놓치고", widget.screen.words)
     assert not re.search(r"[a-z]{4,}", re.sub(r"<[^>]*>", "", widget.screen.words))
     assert data["text/plain"].startswith("*임계값을 어디에 둘까: ")

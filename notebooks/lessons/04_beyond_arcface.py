@@ -243,11 +243,12 @@ _ = lesson04.dots(digits, title="shares, digits")
 # is not one true label and 45 % of the false ones; that line is a cautious one, at 45° it would be 98 %
 # of the false and 1 % of the true.
 #
-# Now the control. Plain ArcFace, with a single centre, tells false from true labels by its own angle
-# *just as well*: how often a false label lies farther out than a true one (0.5 is chance) is 0.998 on faces
-# for both, 0.979 on digits for both. In a short training everything false is simply still far away. Train twice as long (`noisy_labels(seed, epochs=12)`), so that more of it is
-# learnt by heart, and a difference begins: 0.973 with sub-centres, 0.954 without, better in two of three
-# seeds and equal in one. That is a hint, not a proof.
+# Now the control. Plain ArcFace, with a single centre, tells false from true labels by its own angle *just
+# as well*: how often a false label lies farther out than a true one (0.5 is chance) is 0.998 on faces for
+# both, 0.979 on digits for both. In a short training everything false is simply still far away. Train twice
+# as long (`noisy_labels(seed, epochs=12)`), so that more of it is learnt by heart, and a difference begins:
+# 0.973 with sub-centres, 0.954 without, better in two of three seeds and equal in one. That is a hint, not
+# a proof.
 #
 # Better recognition: **not shown.** On faces all three are right on 99–100 % of unseen photos: ArcFace
 # took a quarter of false labels without harm. On digits the cleaned set gives 94.2 % and the others 93.9

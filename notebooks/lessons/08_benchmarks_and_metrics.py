@@ -627,7 +627,8 @@ for setting in small.settings:
     print(f"FMR ≤ {setting.wanted:<5g}  {where}  {setting.caveat}")
 
 # %% [markdown]
-# And never, from any number of pairs, anything about people unlike those in them: that was section 4 (look-alikes).
+# And never, from any number of pairs, anything about people unlike those in them: that was section 4
+# (look-alikes).
 #
 # ## 8 · To whom do the errors happen?
 #

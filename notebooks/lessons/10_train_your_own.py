@@ -480,9 +480,9 @@ print(f"largest difference between any two numbers of unit vectors: {apart:.0e}"
 # ## 10 · A million people
 #
 # The backbone does not grow with the number of people; the head does, by a row a person. From about a
-# hundred thousand on it is the head that fills the memory. So its rows are shared out: each of n devices holds
-# 1/n of the classes, all see the whole batch's embeddings, and two sums over devices make the softmax exact
-# (`facelab/training/sharded.py`). **Partial FC** goes on: a step needs the classes of its batch and a
+# hundred thousand on it is the head that fills the memory. So its rows are shared out: each of n devices
+# holds 1/n of the classes, all see the whole batch's embeddings, and two sums over devices make the softmax
+# exact (`facelab/training/sharded.py`). **Partial FC** goes on: a step needs the classes of its batch and a
 # *sample* of the others.
 
 # %%
