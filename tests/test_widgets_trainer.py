@@ -73,6 +73,24 @@ def test_the_trainer_trains_both_sides_and_plays_them(trained):
     assert trained.error is None
 
 
+def test_the_epochs_are_played_held_and_played_from_the_start(trained, monkeypatch):
+    monkeypatch.setattr("facelab.course.widgets.trainer.BETWEEN_EPOCHS", 0.005)
+    last = trained.epoch.max
+    trained.epoch.value = last
+    seen = []
+    trained.epoch.observe(lambda change: seen.append(change["new"]), names="value")
+    trained.film.click()
+    assert trained._held.wait(30)
+    assert seen == list(range(last + 1)), "at the end it begins anew"
+    trained.epoch.value = 2
+    monkeypatch.setattr("facelab.course.widgets.trainer.BETWEEN_EPOCHS", 30)
+    trained.film.click()
+    trained.film.click()
+    assert trained._held.is_set()
+    assert trained.epoch.value in (2, 3)
+    trained.epoch.value = last
+
+
 def test_moving_a_slider_trains_nothing_and_says_so(trained):
     runs = list(trained.runs)
     trained.sides[1].margin.value = 0.7

@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -318,6 +319,12 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def open_notebook(browser, lab) -> Iterator:
     """`open_notebook("05_….ipynb")` → Notebook; the page is closed when the test ends, its kernel too."""
+    with notebooks(browser, lab) as open_one:
+        yield open_one
+
+
+@contextmanager
+def notebooks(browser, lab) -> Iterator:
     contexts = []
 
     def open_one(name: str, width: int = 1280, height: int = 800, where=browser, **options) -> Notebook:

@@ -1,32 +1,43 @@
-"""Widgets in the dark, on a projector, enlarged, without a mouse, and as a screen reader has them.
+"""Every widget in the light and in the dark, on a projector, enlarged, without a mouse, as a screen reader
+has it, and beside the picture of it that was looked at and kept.
 
-One notebook with a widget of each kind: a picture with sliders, lists, a guess, a button, a dropped photo, an
-exercise's verdict, an anywidget.
+One notebook with all of them, run once. After a change that is meant, `FACELAB_SCREENS=keep` keeps the new
+pictures: look at them before they are committed.
 """
 
+import io
 import json
+import os
+from pathlib import Path
 
 import pytest
+from conftest import notebooks
+from PIL import Image, ImageChops, ImageFilter
+
+from facelab.course.demo_pages import PAGES
 
 SOON = 60_000  # milliseconds
+KEPT = Path(__file__).parent / "screens"
+WIDE = 420  # pixels of a kept picture: layout, colours and curves can be seen, letters cannot
+STRONG = 56  # of 255, in one channel: a pixel that is another one
+MOST = 0.01  # of a picture's area: more is another picture
 
-CELLS = (
-    "from facelab.course.widgets.coarse import Coarse\nCoarse()",
-    """\
-from facelab.course.lesson11.stored import stored
-from facelab.course.widgets.breadth import Breadth
-Breadth(stored("search")["rows"])""",
-    'from facelab.course.widgets.guess import Guess\nGuess("looks", "How many?")',
-    "from facelab.course.widgets.fetch import FetchPhotos\nFetchPhotos()",
-    "from facelab.course.widgets.three_people import ThreePeople\nThreePeople()",
-    "from facelab.course.widgets.mirror import Mirror\nMirror()",
-    "from facelab.course.widgets.triplet import Triplet\nTriplet()",
-    """\
+WIDGETS = {
+    "coarse": "from facelab.course.widgets.coarse import Coarse\nCoarse()",
+    "guess": 'from facelab.course.widgets.guess import Guess\nGuess("looks", "How many?")',
+    "fetch": "from facelab.course.widgets.fetch import FetchPhotos\nFetchPhotos()",
+    "three_people": "from facelab.course.widgets.three_people import ThreePeople\nThreePeople()",
+    "verdicts": """\
 from facelab.course import exercises
 from facelab.course.exercises import core
 exercises.check("00.1", core.load("00.1").solution)
 exercises.check("00.3", (1, 2))""",
-)
+} | {
+    f"{number}_{at}": f"from facelab.course.demo_pages import PAGES\nPAGES['{number}'].demos[{at}].make()"
+    for number, page in PAGES.items()
+    for at in range(len(page.demos))
+}
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 # Every visible text of a cell's output: its colour against the first opaque ground behind it (WCAG 1.4.3).
 CONTRAST = """() => {
@@ -70,45 +81,110 @@ UNNAMED = """() => [...document.querySelectorAll('.jp-OutputArea-output')].flatM
     .map(one => one.outerHTML.slice(0, 120)))"""
 
 
+@pytest.fixture(scope="module")
+def opened(browser, lab):
+    lab.store("looks.ipynb", WIDGETS.values())
+    with notebooks(browser, lab) as open_notebook:
+        notebook = open_notebook("looks.ipynb", 1280, 720)
+        notebook.run_all()
+        notebook.page.wait_for_function(
+            f"() => document.querySelectorAll('.jp-OutputArea-output').length >= {len(WIDGETS)}", timeout=SOON
+        )
+        for kind in (".facelab-mirror", ".facelab-triplet", ".facelab-map", ".facelab-screen[data-pictures]"):
+            notebook.page.locator(kind).first.wait_for(timeout=SOON)
+        assert notebook.errors() == []
+        yield notebook
+
+
 @pytest.fixture
-def shown(lab, open_notebook):
-    lab.store("looks.ipynb", CELLS)
-
-    def show(theme: str = "JupyterLab Light", **how):
-        opened = open_notebook("looks.ipynb", **how)
-        choose = f"execute('apputils:change-theme', {{theme: {json.dumps(theme)}}})"
-        opened.page.evaluate(f"() => window.jupyterapp.commands.{choose}")
-        opened.run_all()
-        opened.page.locator(".facelab-mirror").wait_for(timeout=SOON)
-        opened.page.locator(".facelab-triplet").wait_for(timeout=SOON)
-        assert opened.errors() == []
-        return opened
-
-    return show
+def page(opened, request):
+    """The page in a theme (by name), at the size of a projector."""
+    theme = THEMES[getattr(request, "param", "light")]
+    opened.page.set_viewport_size({"width": 1280, "height": 720})
+    opened.page.evaluate(
+        f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: {json.dumps(theme)}}})"
+    )
+    opened.page.wait_for_timeout(500)
+    return opened.page
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_every_text_can_be_read(shown, theme):
-    page = shown(theme).page
-    page.wait_for_timeout(500)
+def areas(page):
+    """The output of each cell, by the widget's name."""
+    cells = page.locator(".jp-CodeCell")
+    return {name: cells.nth(at).locator(".jp-OutputArea").first for at, name in enumerate(WIDGETS)}
+
+
+def small(picture: Image.Image) -> Image.Image:
+    size = (WIDE, max(1, round(WIDE * picture.height / picture.width)))
+    return picture.convert("RGB").resize(size, Image.Resampling.BOX)
+
+
+def unlike(kept: Image.Image, now: Image.Image) -> float:
+    """The share of the area that another picture has in its place, 0 … 1; 1 for another shape. What is as
+    thin as a letter does not count."""
+    now = now.convert("RGB").resize(
+        (WIDE, max(1, round(WIDE * now.height / now.width))), Image.Resampling.BOX
+    )
+    if abs(now.height - kept.height) > 0.02 * kept.height + 2:
+        return 1.0
+    pair = [one.convert("RGB").filter(ImageFilter.BoxBlur(1)) for one in (kept, now.resize(kept.size))]
+    strong = ImageChops.difference(*pair).point(lambda value: 255 * (value > STRONG))
+    apart = ImageChops.lighter(ImageChops.lighter(*strong.split()[:2]), strong.split()[2])
+    return apart.histogram()[255] / (kept.width * kept.height)
+
+
+@pytest.mark.parametrize("page", THEMES, indirect=True)
+def test_every_text_can_be_read(page):
     found = page.evaluate(CONTRAST)
-    assert len(found) > 30
+    assert len(found) > 100
     assert [one for one in found if one[0] < 4.5] == []
 
 
-def test_on_a_small_projector_enlarged_nothing_is_cut_off(shown):
-    # 1280 × 720 at 150 %: as wide as 853 pixels, each of them one and a half.
-    opened = shown(width=853, height=480, device_scale_factor=1.5)
-    assert opened.page.evaluate(WIDER) == []
-    widths = opened.page.evaluate(
-        "[...document.querySelectorAll('.facelab-live img')].map(i => i.clientWidth)"
-    )
+@pytest.mark.parametrize(("page", "theme"), [(theme, theme) for theme in THEMES], indirect=["page"])
+def test_every_widget_looks_as_it_did(page, theme, tmp_path):
+    page.set_viewport_size({"width": 1280, "height": 1400})  # the tallest is seen whole
+    page.wait_for_timeout(500)
+    others = {}
+    for name, area in areas(page).items():
+        area.scroll_into_view_if_needed()
+        now = Image.open(io.BytesIO(area.screenshot(animations="disabled")))
+        path = KEPT / theme / f"{name}.png"
+        if os.environ.get("FACELAB_SCREENS") == "keep":
+            small = now.convert("RGB").resize(
+                (WIDE, round(WIDE * now.height / now.width)), Image.Resampling.BOX
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            small.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+        elif (share := unlike(Image.open(path).convert("RGB"), now)) > MOST:
+            now.save(tmp_path / f"{name}.png")
+            others[name] = f"{share:.1%} of it is another picture"
+    assert others == {}, f"as they look now: {tmp_path}; if that is meant: FACELAB_SCREENS=keep"
+
+
+def test_what_is_gone_moved_or_of_another_colour_is_another_picture():
+    kept = Image.open(KEPT / "light" / "05_0.png").convert("RGB")
+    large = kept.resize((1000, round(1000 * kept.height / kept.width)), Image.Resampling.LANCZOS)
+    wide, high = large.size
+    assert unlike(kept, large) < MOST / 3
+    gone = large.copy()
+    gone.paste("white", (0, high // 3, wide // 4, 2 * high // 3))
+    moved = ImageChops.offset(large, 40, 0)
+    dark = large.point(lambda value: 255 - value)
+    cut = large.crop((0, 0, wide, int(0.9 * high)))
+    for other in (gone, moved, dark, cut):
+        assert unlike(kept, other) > MOST
+
+
+def test_on_a_small_projector_enlarged_nothing_is_cut_off(page):
+    page.set_viewport_size({"width": 853, "height": 480})  # as wide as 1280 × 720 at 150 % is
+    page.wait_for_timeout(500)
+    assert page.evaluate(WIDER) == []
+    widths = page.evaluate("[...document.querySelectorAll('.facelab-live img')].map(i => i.clientWidth)")
+    assert len(widths) > 15
     assert all(300 < width <= 853 for width in widths)
 
 
-def test_everything_has_a_name_and_is_reached_by_tab(shown):
-    opened = shown()
-    page = opened.page
+def test_everything_has_a_name_and_is_reached_by_tab(page):
     assert page.evaluate(UNNAMED) == []
     assert page.locator(".jp-OutputArea-output [role=status]").count() >= 4
     # From the first slider on, Tab alone goes through the widgets.

@@ -25,6 +25,7 @@ NAMES = {"Softmax": "softmax", "ModifiedSoftmax": "modified softmax", "SphereFac
 VIEWS = (("on the circle (ArcFace, Fig. 3)", "circle"), ("lengths kept (SphereFace, Fig. 2)", "lengths"))
 STARTS = (("evenly around the circle", True), ("at random", False))
 PHOTOS = (("learnt from", False), ("kept back", True))
+BETWEEN_EPOCHS = 0.15  # seconds, while playing
 BETWEEN_PICTURES = 0.3  # seconds, while training
 SIDES = {
     "left": ("left loss", "left margin m", "left scale s"),
@@ -104,6 +105,8 @@ class Trainer(LiveWidget):
         self.view = choice("draw", VIEWS)
         self.photos = choice("samples", PHOTOS)
         self._stop, self._thread, self._drawn = Stop(), None, 0.0
+        self._held = threading.Event()  # whether no film is running
+        self._held.set()
         self._trained, self._failure = [None, None], None
         self._draw_background()
         every = [c for side in self.sides for c in (side.loss, side.margin, side.scale)]
@@ -133,17 +136,17 @@ class Trainer(LiveWidget):
             description="Start", icon="play", button_style="primary", tooltip="Train both"
         )
         self.halt = widgets.Button(description="Stop", icon="stop", disabled=True, tooltip="End this run now")
-        self.play = widgets.Play(max=fan.EPOCHS, value=fan.EPOCHS, interval=150, tooltip="Play the epochs")
-        widgets.jslink((self.play, "value"), (self.epoch, "value"))
-        for button in (self.go, self.halt):
+        self.film = widgets.Button(description="Play", icon="film", tooltip="Play the epochs; again: hold")
+        for button in (self.go, self.halt, self.film):
             button.layout.width = "auto"
         self.go.on_click(lambda _: self.start())
         self.halt.on_click(lambda _: self.stop())
+        self.film.on_click(lambda _: self.play())
         self.bar = widgets.IntProgress(max=2 * fan.EPOCHS, layout=widgets.Layout(width="14em"))
         self.progress = widgets.HTML()
         sides = [widgets.HBox([side.loss, side.margin, side.scale], layout=wrap) for side in self.sides]
         run = [self.data, self.start_from, self.seed]
-        look = [self.play, self.epoch, self.view, self.photos]
+        look = [self.film, self.epoch, self.view, self.photos]
         self.children = [
             *sides,
             widgets.HBox([*run, reset], layout=wrap),
@@ -164,6 +167,22 @@ class Trainer(LiveWidget):
     def stop(self) -> None:
         """End the run after the batch it is in; what was learnt so far is kept."""
         self._stop.set()
+
+    def play(self) -> None:
+        """Show the epochs one after the other, in the background; called again, hold."""
+        if not self._held.is_set():
+            self._held.set()
+            return
+        self._held.clear()
+        threading.Thread(target=self._play, daemon=True).start()
+
+    def _play(self) -> None:
+        first = self.epoch.value + 1 if self.epoch.value < fan.EPOCHS else 0
+        for epoch in range(first, fan.EPOCHS + 1):
+            self.epoch.value = epoch
+            if self._held.wait(BETWEEN_EPOCHS):
+                break
+        self._held.set()
 
     def train(self) -> "Trainer":
         """Start, and wait for the end: for cells."""
