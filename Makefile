@@ -32,8 +32,8 @@ lab: .venv-lab  ## the workbook in JupyterLab (NO_BROWSER=1 prints the address i
 slides: .venv-dev ## the walk of each lesson as slides that open without a network, in slides/
 	$(BIN)/python tools/slides.py
 
-demo: .venv-lab ## every widget of the course as pages without code, for a projector or a fair
-	$(BIN)/python -m facelab.course.demo $(if $(NO_BROWSER),--no-browser)
+demo: .venv-lab ## every widget of the course as pages without code, for a projector or a fair (LANG=ko, LANG=ja)
+	$(if $(filter-out en,$(COURSE_LANG)),FACELAB_LANG=$(COURSE_LANG)) $(BIN)/python -m facelab.course.demo $(if $(NO_BROWSER),--no-browser)
 
 # Test processes, or a kernel and a browser, share the cores: more threads only get in each other's way.
 test test-browser: export OMP_NUM_THREADS = 1

@@ -5,8 +5,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from facelab.course import demo
-from facelab.course.demo_pages import Demo, Page
+from facelab.course import demo, language
+from facelab.course.demo.pages import Demo, Page
 
 LESSONS = Path(__file__).resolve().parents[1] / "notebooks" / "lessons"
 
@@ -49,3 +49,16 @@ def test_a_widget_that_fails_says_so_and_the_next_one_is_shown(monkeypatch):
     words = [getattr(one, "value", "") for one in shown]
     assert any("no photo &lt;here&gt;" in text for text in words)
     assert shown[-1] == {}
+
+
+@pytest.mark.parametrize("code", ["ko", "ja"])
+def test_pages_ask_in_the_language_of_the_course(code, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr(language, "_current", code)
+    demo.contents()
+    (page,) = (widget.value for widget in shown)
+    for one in demo.PAGES.values():
+        assert one.question not in page
+        for text in (one.question, *(each.ask for each in one.demos)):
+            assert language.translated(text) != text

@@ -399,7 +399,8 @@ def modules() -> list[Path]:
     """The modules that speak: the widgets' and exercises' common ones first."""
     first = [COURSE / "exercises" / "core.py", COURSE / "widgets" / "base.py"]
     others = sorted((COURSE / "exercises").glob("lesson*.py")) + sorted((COURSE / "widgets").glob("*.py"))
-    return first + [path for path in others if path not in first and path.name != "__init__.py"]
+    others += sorted((COURSE / "demo").glob("*.py"))
+    return first + [path for path in others if path not in first and not path.name.startswith("__")]
 
 
 # ---- catalogues --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from facelab.course.demo import PAGES
+from facelab.course.demo.pages import PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90

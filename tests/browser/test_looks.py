@@ -14,7 +14,7 @@ import pytest
 from conftest import notebooks
 from PIL import Image, ImageChops, ImageFilter
 
-from facelab.course.demo_pages import PAGES
+from facelab.course.demo.pages import PAGES
 
 SOON = 60_000  # milliseconds
 KEPT = Path(__file__).parent / "screens"
@@ -33,7 +33,7 @@ from facelab.course.exercises import core
 exercises.check("00.1", core.load("00.1").solution)
 exercises.check("00.3", (1, 2))""",
 } | {
-    f"{number}_{at}": f"from facelab.course.demo_pages import PAGES\nPAGES['{number}'].demos[{at}].make()"
+    f"{number}_{at}": f"from facelab.course.demo.pages import PAGES\nPAGES['{number}'].demos[{at}].make()"
     for number, page in PAGES.items()
     for at in range(len(page.demos))
 }

@@ -7,7 +7,6 @@ A page is a notebook of one cell, `show("05")`, written into a folder of its own
 it shows: no code, and an error in words. Everything works without a network and without LFW's photos.
 """
 
-import html
 import os
 import signal
 import socket
@@ -19,62 +18,10 @@ import webbrowser
 from contextlib import suppress
 from pathlib import Path
 
-from facelab.course.demo_pages import PAGES
+from facelab.course.demo.pages import PAGES
+from facelab.course.demo.showing import contents, show
 
-STYLE = """<style>
-body, .jp-OutputArea, .jupyter-widgets, .widget-html-content, .facelab-screen [role=status], .lm-Widget {
-  font-size: 20px !important; }
-.widget-label, .widget-readout, .widget-dropdown > select, .widget-text input, .jupyter-button {
-  font-size: 19px !important; height: auto !important; min-height: 1.6em; line-height: 1.5 !important; }
-.demo h1 { font-size: 40px; line-height: 1.2; margin: 0.4em 0 0.2em; }
-.demo h2 { font-size: 28px; line-height: 1.3; margin: 1.2em 0 0.2em; }
-.demo p { font-size: 22px; line-height: 1.45; margin: 0.2em 0 0.6em; max-width: 60em; }
-.demo a { font-size: 22px; color: #0072b2; text-decoration: underline; }
-.jp-RenderedImage img, .widget-image { max-width: 100%; }
-</style>"""
-
-
-def show(number: str) -> None:
-    """A lesson's page, in the notebook that calls it. What fails says so in its place, and the rest goes
-    on."""
-    import ipywidgets as widgets
-    from IPython.display import display
-
-    from facelab.course import plots
-    from facelab.course.widgets.base import alert
-
-    plots.use_style()
-    page = PAGES[number]
-    numbers = list(PAGES)
-    at = numbers.index(number)
-    links = [("All lessons", "index")]
-    links += [(f"← {n}", n) for n in numbers[max(0, at - 1) : at]]
-    links += [(f"{n} →", n) for n in numbers[at + 1 : at + 2]]
-    way = " &nbsp; ".join(f"<a href='{_address(name)}'>{words}</a>" for words, name in links)
-    display(widgets.HTML(f"{STYLE}<div class='demo'>{way}<h1>{html.escape(page.question)}</h1></div>"))
-    for demo in page.demos:
-        display(widgets.HTML(f"<div class='demo'><h2>{html.escape(demo.ask)}</h2></div>"))
-        try:
-            display(demo.make())
-        except Exception as error:
-            display(widgets.HTML(alert(error)))
-
-
-def contents() -> None:
-    """The first page: a link to each lesson."""
-    import ipywidgets as widgets
-    from IPython.display import display
-
-    lines = "".join(
-        f"<p><a href='{_address(number)}'>{number} · {html.escape(page.question)}</a></p>"
-        for number, page in PAGES.items()
-    )
-    head = "<h1>How does a computer know a face?</h1><p>Everything runs on this machine; nothing is kept.</p>"
-    display(widgets.HTML(f"{STYLE}<div class='demo'>{head}{lines}</div>"))
-
-
-def _address(name: str) -> str:
-    return f"{name}.ipynb"
+__all__ = ["contents", "show"]
 
 
 def write(folder: Path) -> None:
@@ -89,9 +36,6 @@ def write(folder: Path) -> None:
         book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         book.metadata["title"] = PAGES[name].question if name in PAGES else "facelab"
         nbformat.write(book, folder / f"{name}.ipynb")
-
-
-__all__ = ["contents", "show"]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,7 +75,7 @@ def command(folder: str, port: int) -> list[str]:
 
 def environment() -> dict[str, str]:
     """With our template among Jupyter's data; one thread, since several pages may be open."""
-    ours = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("JUPYTER_PATH")]))
+    ours = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("JUPYTER_PATH")]))
     return os.environ | {"JUPYTER_PATH": ours, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
 
 
@@ -143,7 +87,3 @@ def when_it_answers(port: int, server: subprocess.Popen, seconds: float = 60) ->
             webbrowser.open(address(port))
             return
         time.sleep(0.2)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

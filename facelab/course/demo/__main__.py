@@ -1,0 +1,5 @@
+import sys
+
+from facelab.course.demo import main
+
+sys.exit(main())
