@@ -131,6 +131,7 @@ class CropWidget(LiveWidget):
         self._worker = ThreadPoolExecutor(1, "crop")
         self._answers: dict[Question, Future[Looked]] = {}
         self._last: Question | None = None
+        self._ahead: Question | None = None
 
         self.angle = slider("tilt", -90, 90, value=0, step=1, unit="°", tip="the head's tilt, clockwise")
         self.scale = slider("box", 0.6, 2.0, value=1.0, step=0.05, unit="× detected")
@@ -191,12 +192,16 @@ class CropWidget(LiveWidget):
         there = abs(angle) <= self.angle.max and self.scale.min <= scale <= self.scale.max
         return asked._replace(angle=angle, scale=scale) if there else None
 
+    def redraw(self) -> None:
+        super().redraw()
+        if self._ahead is not None:  # not before: what is to be seen now must not wait for it
+            self._answer(self._ahead)
+
     def update(self) -> str:
         asked = Question(self.photo.value, self.cut.value, self.angle.value, round(self.scale.value, 2))
         cut, scale, angle = asked.cut, asked.scale, asked.angle
         view, seen, crop, vector = self._answer(asked).result()
-        if (ahead := self._next(asked)) is not None:
-            self._answer(ahead)
+        self._ahead = self._next(asked)
         references = self._heads[asked.photo][2]
         self._photo.set_data(view)
         if seen is None:
