@@ -14,7 +14,10 @@ FEW = 2**15
 """Up to so many templates, this is the way."""
 
 VERY_FEW = 64
-"""Up to so many, all cosines are computed in float64 at once."""
+"""Up to so many, all cosines may be computed in float64 at once …"""
+
+LITTLE = 2**10
+"""… where they are so few for all probes together: above, opening the most promising is quicker."""
 
 COSINES_AT_ONCE = 2**22
 """How many cosines are held: 16 MiB. Probes beyond that wait."""
@@ -40,7 +43,7 @@ class Few:
         parts = range(0, len(vectors), OPENED_AT_ONCE)
         self.squares = np.concatenate([squared_norms(vectors[a : a + OPENED_AT_ONCE]) for a in parts])
         if len(vectors) <= VERY_FEW:
-            self.wide, self.squares = vectors[order].astype(np.float64), self.squares[order]
+            self.wide, self.wide_squares = vectors[order].astype(np.float64), self.squares[order]
 
     def nearest(self, probes: np.ndarray, k: int) -> list[Answer]:
         """The k people with the largest cosine to each probe, (B, D) float32; or all there are."""
@@ -49,7 +52,7 @@ class Few:
         if len(probes) > group:
             parts = (probes[start : start + group] for start in range(0, len(probes), group))
             return [answer for part in parts for answer in self.nearest(part, k)]
-        if total <= VERY_FEW:
+        if total <= VERY_FEW and total * len(probes) <= LITTLE:
             return self._all(probes, k)
         count = self.each * k + 1
         if len(probes) > 1:
@@ -61,7 +64,7 @@ class Few:
     def _all(self, probes: np.ndarray, k: int) -> list[Answer]:
         """Every template opened; people stand in the order of their ids, so that a stable sort keeps ties."""
         wide = probes.astype(np.float64)
-        squares = squared_norms(wide)[:, None] * self.squares
+        squares = squared_norms(wide)[:, None] * self.wide_squares
         scores = np.einsum("bd,nd->bn", wide, self.wide) / np.sqrt(squares)
         if not self.alone:
             scores = np.maximum.reduceat(scores, self.starts, axis=1)

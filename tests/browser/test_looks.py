@@ -20,7 +20,7 @@ SOON = 60_000  # milliseconds
 KEPT = Path(__file__).parent / "screens"
 WIDE = 420  # pixels of a kept picture: layout, colours and curves can be seen, letters cannot
 STRONG = 56  # of 255, in one channel: a pixel that is another one
-MOST = 0.01  # of a picture's area: more is another picture
+MOST = 0.05  # of what a picture shows besides its ground: more is another picture
 
 WIDGETS = {
     "coarse": "from facelab.course.widgets.coarse import Coarse\nCoarse()",
@@ -90,8 +90,13 @@ def opened(browser, lab):
         notebook.page.wait_for_function(
             f"() => document.querySelectorAll('.jp-OutputArea-output').length >= {len(WIDGETS)}", timeout=SOON
         )
-        for kind in (".facelab-mirror", ".facelab-triplet", ".facelab-map", ".facelab-screen[data-pictures]"):
+        for kind in (".facelab-mirror", ".facelab-triplet", ".facelab-map"):
             notebook.page.locator(kind).first.wait_for(timeout=SOON)
+        notebook.page.wait_for_function(
+            "() => document.querySelectorAll('.facelab-screen').length > 20 &&"
+            " !document.querySelector('.facelab-screen:not([data-pictures])')",
+            timeout=SOON,
+        )
         assert notebook.errors() == []
         yield notebook
 
@@ -119,18 +124,21 @@ def small(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB").resize(size, Image.Resampling.BOX)
 
 
+def strong(a: Image.Image, b: Image.Image) -> int:
+    """Pixels of two pictures of one size that are of another colour; what is thin as a letter counts not."""
+    apart = ImageChops.difference(*(one.filter(ImageFilter.BoxBlur(1)) for one in (a, b)))
+    red, green, blue = apart.point(lambda value: 255 * (value > STRONG)).split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()[255]
+
+
 def unlike(kept: Image.Image, now: Image.Image) -> float:
-    """The share of the area that another picture has in its place, 0 … 1; 1 for another shape. What is as
-    thin as a letter does not count."""
-    now = now.convert("RGB").resize(
-        (WIDE, max(1, round(WIDE * now.height / now.width))), Image.Resampling.BOX
-    )
+    """How much of what is shown is something else now, as a share of what was shown; 1 for another shape."""
+    now = small(now)
     if abs(now.height - kept.height) > 0.02 * kept.height + 2:
         return 1.0
-    pair = [one.convert("RGB").filter(ImageFilter.BoxBlur(1)) for one in (kept, now.resize(kept.size))]
-    strong = ImageChops.difference(*pair).point(lambda value: 255 * (value > STRONG))
-    apart = ImageChops.lighter(ImageChops.lighter(*strong.split()[:2]), strong.split()[2])
-    return apart.histogram()[255] / (kept.width * kept.height)
+    ground = Image.new("RGB", kept.size, kept.getpixel((kept.width - 1, kept.height - 1)))
+    shown = max(strong(kept, ground), 0.01 * kept.width * kept.height)
+    return strong(kept, now.resize(kept.size)) / shown
 
 
 @pytest.mark.parametrize("page", THEMES, indirect=True)
@@ -144,7 +152,7 @@ def test_every_text_can_be_read(page):
 def test_every_widget_looks_as_it_did(page, theme, tmp_path):
     page.set_viewport_size({"width": 1280, "height": 1400})  # the tallest is seen whole
     page.wait_for_timeout(500)
-    others = {}
+    others, most = {}, 0.0
     for name, area in areas(page).items():
         area.scroll_into_view_if_needed()
         now = Image.open(io.BytesIO(area.screenshot(animations="disabled")))
@@ -155,24 +163,31 @@ def test_every_widget_looks_as_it_did(page, theme, tmp_path):
             )
             path.parent.mkdir(parents=True, exist_ok=True)
             small.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
-        elif (share := unlike(Image.open(path).convert("RGB"), now)) > MOST:
+            continue
+        share = unlike(Image.open(path).convert("RGB"), now)
+        most = max(most, share)
+        if share > MOST:
             now.save(tmp_path / f"{name}.png")
-            others[name] = f"{share:.1%} of it is another picture"
+            others[name] = f"{share:.1%} of what it showed is something else"
+    print(f"{theme}: at most {most:.1%} of a widget is something else")
     assert others == {}, f"as they look now: {tmp_path}; if that is meant: FACELAB_SCREENS=keep"
 
 
-def test_what_is_gone_moved_or_of_another_colour_is_another_picture():
-    kept = Image.open(KEPT / "light" / "05_0.png").convert("RGB")
-    large = kept.resize((1000, round(1000 * kept.height / kept.width)), Image.Resampling.LANCZOS)
-    wide, high = large.size
-    assert unlike(kept, large) < MOST / 3
-    gone = large.copy()
-    gone.paste("white", (0, high // 3, wide // 4, 2 * high // 3))
-    moved = ImageChops.offset(large, 40, 0)
-    dark = large.point(lambda value: 255 - value)
-    cut = large.crop((0, 0, wide, int(0.9 * high)))
-    for other in (gone, moved, dark, cut):
-        assert unlike(kept, other) > MOST
+@pytest.mark.parametrize("theme", THEMES)
+def test_what_is_gone_moved_or_of_another_colour_is_another_picture(theme):
+    for path in sorted((KEPT / theme).glob("*.png")):
+        kept = Image.open(path).convert("RGB")
+        wide, high = kept.size
+        if high < 60:
+            continue  # a row of buttons: letters, which no picture of this size has
+        assert unlike(kept, kept.resize((2 * wide, 2 * high), Image.Resampling.LANCZOS)) < MOST / 2, path.name
+        ground = kept.getpixel((wide - 1, high - 1))
+        gone = kept.copy()
+        gone.paste(ground, (0, high // 4, wide, 3 * high // 4))
+        inverted = kept.point(lambda value: 255 - value)
+        cut = kept.crop((0, 0, wide, int(0.9 * high)))
+        for other in (gone, ImageChops.offset(kept, 20, 0), inverted, cut):
+            assert unlike(kept, other) > MOST, path.name
 
 
 def test_on_a_small_projector_enlarged_nothing_is_cut_off(page):

@@ -72,7 +72,8 @@ def from_browser(value: float, slider: widgets.FloatSlider) -> float:
 
 class Quiet:
     """A control of which the kernel does not repeat to the page what the page has just told it: one message
-    less before the picture comes."""
+    less before the picture comes. (In a second window on the same kernel the picture changes all the same,
+    and the handle stays where it is.)"""
 
     def trait_metadata(self, traitname, key, default=None):
         return False if key == "echo_update" else super().trait_metadata(traitname, key, default)

@@ -193,9 +193,11 @@ class CropWidget(LiveWidget):
         return asked._replace(angle=angle, scale=scale) if there else None
 
     def redraw(self) -> None:
-        super().redraw()
-        if self._ahead is not None:  # not before: what is to be seen now must not wait for it
-            self._answer(self._ahead)
+        with self._lock:
+            self._ahead = None
+            super().redraw()
+            if self._ahead is not None:  # not before: what is to be seen now must not wait for it
+                self._answer(self._ahead)
 
     def update(self) -> str:
         asked = Question(self.photo.value, self.cut.value, self.angle.value, round(self.scale.value, 2))

@@ -9,23 +9,32 @@ function render({ model, el }) {
   words.lang = model.get("language")
   el.append(shown, words)
 
-  let newest = 0
+  let asked = 0
+  let latest = 0 // of those in place: one that took longer than a later one is left out
   const show = async () => {
-    const mine = ++newest
+    const mine = ++asked
+    const text = model.get("words")
+    const bytes = model.get("value")
     const next = new Image()
     next.alt = model.get("title")
-    next.src = URL.createObjectURL(new Blob([model.get("value")]))
-    await next.decode()
-    if (mine !== newest) return URL.revokeObjectURL(next.src) // a later one was quicker
+    next.hidden = !bytes.byteLength // nothing was drawn yet: an error says why
+    if (bytes.byteLength) next.src = URL.createObjectURL(new Blob([bytes]))
+    await next.decode().catch(() => {}) // what cannot be decoded is shown as a browser shows a broken picture
+    if (mine < latest) return URL.revokeObjectURL(next.src)
+    latest = mine
     shown.replaceWith(next)
     URL.revokeObjectURL(shown.src)
     shown = next
-    words.textContent = model.get("words")
+    words.textContent = text
     el.dataset.pictures = String(mine)
   }
   model.on("change", show)
   show()
-  return () => model.off("change", show)
+  return () => {
+    model.off("change", show)
+    latest = Infinity
+    URL.revokeObjectURL(shown.src)
+  }
 }
 
 export default { render }

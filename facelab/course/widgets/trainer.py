@@ -105,8 +105,7 @@ class Trainer(LiveWidget):
         self.view = choice("draw", VIEWS)
         self.photos = choice("samples", PHOTOS)
         self._stop, self._thread, self._drawn = Stop(), None, 0.0
-        self._held = threading.Event()  # whether no film is running
-        self._held.set()
+        self._held, self._film = threading.Event(), None
         self._trained, self._failure = [None, None], None
         self._draw_background()
         every = [c for side in self.sides for c in (side.loss, side.margin, side.scale)]
@@ -160,6 +159,7 @@ class Trainer(LiveWidget):
         if self.training:
             return
         self._stop = Stop()
+        self._held.set()
         self.go.disabled, self.halt.disabled = True, False
         self._thread = threading.Thread(target=self._train, daemon=True)
         self._thread.start()
@@ -170,19 +170,28 @@ class Trainer(LiveWidget):
 
     def play(self) -> None:
         """Show the epochs one after the other, in the background; called again, hold."""
-        if not self._held.is_set():
+        if self.playing:
             self._held.set()
             return
-        self._held.clear()
-        threading.Thread(target=self._play, daemon=True).start()
+        self._held = threading.Event()  # of this film: an older one that still ends does not end it
+        self._film = threading.Thread(target=self._play, args=(self._held,), daemon=True)
+        self._film.start()
 
-    def _play(self) -> None:
+    @property
+    def playing(self) -> bool:
+        return self._film is not None and self._film.is_alive() and not self._held.is_set()
+
+    def _play(self, held: threading.Event) -> None:
         first = self.epoch.value + 1 if self.epoch.value < fan.EPOCHS else 0
         for epoch in range(first, fan.EPOCHS + 1):
-            self.epoch.value = epoch
-            if self._held.wait(BETWEEN_EPOCHS):
+            if held.is_set():
                 break
+            self.epoch.value = epoch
+            held.wait(BETWEEN_EPOCHS)
+
+    def reset(self) -> None:
         self._held.set()
+        super().reset()
 
     def train(self) -> "Trainer":
         """Start, and wait for the end: for cells."""
