@@ -84,7 +84,7 @@ def test_killed_at_hundreds_of_random_instants(tmp_path):
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=300, cwd=HERE.parent)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
-    assert seen["done"] > 200, seen
+    assert seen["done"] > 40, f"writers must have done something before: {seen}"  # 85 where 4 others work
     assert seen["between: old"] > 10, f"kills must hit writers at work: {seen}"
     assert seen["between: new"] > 2, f"kills must hit after the instant that counts, too: {seen}"
 
