@@ -259,3 +259,16 @@ def test_a_head_and_its_photos_are_named_as_the_model_names_them():
     from facelab.course.widgets import turn
 
     assert turn.WORDS == lesson12_turn.HELD
+
+
+@pytest.mark.parametrize("code", ["ko", "ja"])
+@pytest.mark.parametrize("name", ["people", "faces", "photo 1", "Dr. Who. And more", "a stranger"])
+def test_what_somebody_typed_is_told_as_it_is(code, name, monkeypatch):
+    monkeypatch.setattr(language, "_current", code)
+    for text in ("{0} is enrolled, with the id 3.", "3 faces of {0} went to {0}.", "{0} is Mary now."):
+        said = language.translated(text.format(language.as_given(name)))
+        assert said.count(name) == text.count("{0}")
+        assert said != text.format(name), "the rest is translated"
+        assert not set(language.GIVEN) & set(said)
+    monkeypatch.setattr(language, "_current", "en")
+    assert language.translated(f"{language.as_given(name)} is Mary now.") == f"{name} is Mary now."

@@ -30,6 +30,9 @@ LOCALE = Path(__file__).parent / "locale"
 STRONG = 6
 """Letters that a template must hold to be tried on whole paragraphs. "{0} of {1}" fits nearly everything."""
 
+GIVEN = ("\u2068", "\u2069")
+"""Around what is not translated: Unicode's marks of a piece of text that stands for itself."""
+
 SENTENCES = re.compile(r"((?<=[.:;!?…])\s+|\s+·\s+|\s+(?=\()|\n+)")
 BREAK = re.compile(r"(?<=[.:;!?])\s+|\n")
 ENDS = re.compile(r"[.:,;!?…]+\Z")
@@ -72,11 +75,16 @@ def use(name: str) -> None:
     _current = known(name)
 
 
+def as_given(name: str) -> str:
+    """What somebody typed, within a text: it is told as it is, though a message may read the same."""
+    return f"{GIVEN[0]}{name}{GIVEN[1]}"
+
+
 def translated(text: str) -> str:
     """The text in the language in use; itself where that is English or no catalogue has it."""
-    if current() == "en" or not LETTER.search(text):
-        return text
-    return catalogue(current()).say(text)
+    if current() != "en" and LETTER.search(text):
+        text = catalogue(current()).say(text)
+    return text.replace(GIVEN[0], "").replace(GIVEN[1], "")
 
 
 COMMA = {"en": ", ", "ko": ", ", "ja": "、"}
@@ -93,6 +101,10 @@ def named(text: str) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names that are told one after the other: "A and B"; elsewhere "A, B"."""
     return (" and " if current() == "en" else COMMA[current()]).join(names)
+
+
+def is_given(text: str) -> bool:
+    return text[:1] == GIVEN[0] and text.find(GIVEN[1]) == len(text) - 1
 
 
 # ---- catalogues --------------------------------------------------------------------------------------------
@@ -209,11 +221,15 @@ class Catalogue:
         return None
 
     def _is_value(self, text: str) -> bool:
-        return not BREAK.search(text) or self.whole(text.strip(), STRONG, strict=True) is not None
+        return (
+            is_given(text)
+            or not BREAK.search(text)
+            or self.whole(text.strip(), STRONG, strict=True) is not None
+        )
 
     def _say(self, text: str) -> str:
         body = text.strip()
-        if not LETTER.search(body):
+        if not LETTER.search(body) or is_given(body):
             return text
         if "\n" in body and body not in self.texts:
             found = "\n".join(map(self.say, body.split("\n")))

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 import facelab as fl
 from facelab.album import LEFT_OUT, Album, Group
 from facelab.album.naming import is_reserved
-from facelab.course.language import listed, translated
+from facelab.course.language import as_given, listed, translated
 from facelab.course.plots import BLACK
 from facelab.course.widgets.base import StillPicture
 from facelab.course.widgets.page import Speaking
@@ -170,7 +170,7 @@ class AlbumEditor(Speaking, StillPicture, anywidget.AnyWidget):
         if there is not None and there.name != group and not is_reserved(there.name):
             return self._merge(album, [there.name, group], there.name)
         album.rename(group, name)
-        return f"{group} is {name.strip()} now."
+        return f"{as_given(group)} is {as_given(name.strip())} now."
 
     def _merge(self, album: Album, names: list[str], into: str | None = None) -> str:
         groups = [group for group in album.groups if group.name in names]
@@ -179,8 +179,8 @@ class AlbumEditor(Speaking, StillPicture, anywidget.AnyWidget):
         # The largest of the named, or of all.
         into = into or min(groups, key=lambda group: not group.named).name
         album.merge([group.name for group in groups], into)
-        faces = sum(map(len, groups))
-        return f"{listed(group.name for group in groups)} are one group now, {into}, of {faces} faces."
+        faces, which = sum(map(len, groups)), listed(as_given(group.name) for group in groups)
+        return f"{which} are one group now, {as_given(into)}, of {faces} faces."
 
     def _split(self, album: Album, rows: list[int], name: str) -> str:
         owners = self._owners(album, rows)
@@ -193,13 +193,13 @@ class AlbumEditor(Speaking, StillPicture, anywidget.AnyWidget):
                 f"These faces are in several groups ({', '.join(owners)}): type the name of the group that "
                 "they should go to, a new one or one that is there, or tick faces of one group."
             )
-        return f"{_faces(rows)} of {listed(owners)} went to {name}."
+        return f"{_faces(rows)} of {listed(map(as_given, owners))} went to {as_given(name)}."
 
     def _leave_out(self, album: Album, rows: list[int], names: list[str]) -> str:
         rows = sorted({*rows, *(int(r) for g in album.groups if g.name in names for r in g.rows)})
         owners = self._owners(album, rows)
         album.leave_out(rows)
-        return f"{_faces(rows)} of {listed(owners)} left out: never enrolled."
+        return f"{_faces(rows)} of {listed(map(as_given, owners))} left out: never enrolled."
 
     def _owners(self, album: Album, rows: list[int]) -> list[str]:
         if not rows:
@@ -258,7 +258,7 @@ class AlbumEditor(Speaking, StillPicture, anywidget.AnyWidget):
         with self._lock:
             self._suggested: list[dict] = []
             try:
-                self.error, self.said = None, action(self._there()) if self._there() else ""
+                self.error, self.said = None, translated(action(self._there()) if self._there() else "")
             except FacelabError as error:
                 self.error = error
             except Exception as error:  # raised in a callback it would vanish
@@ -292,7 +292,7 @@ class AlbumEditor(Speaking, StillPicture, anywidget.AnyWidget):
             "page": self.page,
             "pages": pages,
             "empty": "" if groups else translated(self._words_of_nothing()),
-            "said": translated(self.said),
+            "said": self.said,
             "alert": "" if self.error is None else translated(str(self.error)),
             "changes": 0 if self.album is None else self.album.changes,
             "suggestions": self._suggested,

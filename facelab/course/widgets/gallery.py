@@ -8,7 +8,7 @@ import numpy as np
 from ipywidgets import HTML, Button, HBox, Layout, Text
 
 import facelab as fl
-from facelab.course.language import translated
+from facelab.course.language import as_given, translated
 from facelab.course.plots import BLACK, BLUE, SKY
 from facelab.course.widgets.base import GAP, LABEL, LiveWidget, choice, offered, slider
 from facelab.course.widgets.compare import PANEL, Seen
@@ -136,12 +136,12 @@ class GalleryDesk(LiveWidget):
         person = self.gallery.enroll(name, self._vector())
         self.name.value = ""
         self._offer_people(person)
-        return f"{name} is enrolled, with the id {person}."
+        return f"{as_given(name)} is enrolled, with the id {person}."
 
     def _add(self) -> str:
         person = self._chosen()
         self.gallery.add(person.id, self._vector())
-        return f"{person.name} has {person.templates + 1} templates now."
+        return f"{as_given(person.name)} has {person.templates + 1} templates now."
 
     def _delete(self) -> str:
         person = self._chosen()
@@ -151,7 +151,8 @@ class GalleryDesk(LiveWidget):
         left = [v for v in vectors if v.tobytes() in data]
         found = "of the vectors, none is left" if not left else f"{len(left)} vectors are still there"
         return (
-            f"{person.name} (id {person.id}) is deleted. {len(data):,} bytes of the file searched: {found}."
+            f"{as_given(person.name)} (id {person.id}) is deleted. {len(data):,} bytes of the file searched: "
+            f"{found}."
         )
 
     def _vector(self) -> np.ndarray:
@@ -277,7 +278,7 @@ class GalleryDesk(LiveWidget):
         if match.id is None:
             who = f"A stranger: the nearest is {match.distance:.3f} > {match.threshold:.3f} away."
         else:
-            who = f"{match.name} (id {match.id}): {match.distance:.3f} ≤ {match.threshold:.3f}."
+            who = f"{as_given(match.name)} (id {match.id}): {match.distance:.3f} ≤ {match.threshold:.3f}."
         size = self.gallery.templates
         templates = f"{size:,} template{'s' * (size != 1)}"
         worth = f"FPIR at this threshold with {templates}: on average at most {match.fpir.value:.1%}."

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 import facelab as fl
 from facelab.course import portraits
-from facelab.course.language import translated
+from facelab.course.language import as_given, translated
 from facelab.course.plots import GREEN, MARKERS, YELLOW
 from facelab.course.widgets.base import StillPicture
 from facelab.course.widgets.page import Speaking
@@ -120,9 +120,7 @@ class Mirror(Speaking, StillPicture, anywidget.AnyWidget):
         if self._nearest is None:
             return "There was no face in the last picture: press Start, and look into the camera."
         self.people[name] = self._nearest
-        return (
-            f"{name}: {len(self._nearest)} numbers are remembered in this notebook's memory, and no picture."
-        )
+        return f"{as_given(name)}: {len(self._nearest)} numbers are remembered in this notebook's memory, and no picture."
 
     def still_png(self) -> bytes:
         photo = portraits.collins()
