@@ -120,7 +120,10 @@ class Mirror(Speaking, StillPicture, anywidget.AnyWidget):
         if self._nearest is None:
             return "There was no face in the last picture: press Start, and look into the camera."
         self.people[name] = self._nearest
-        return f"{as_given(name)}: {len(self._nearest)} numbers are remembered in this notebook's memory, and no picture."
+        numbers = len(self._nearest)
+        return translated(
+            f"{as_given(name)}: {numbers} numbers are remembered in this notebook's memory, and no picture."
+        )
 
     def still_png(self) -> bytes:
         photo = portraits.collins()
