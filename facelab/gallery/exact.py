@@ -8,23 +8,23 @@ import torch
 
 from facelab.gallery.columns import UNIT_TOLERANCE
 
+BLOCK = 16
+"""Templates of which the largest cosine is kept. Smaller ones cost memory, larger ones work when opened."""
+
 OPENED_AT_ONCE = 2**14
 """Templates brought to float64 at a time."""
 
 
-def cosines(vectors: np.ndarray, probe: np.ndarray, squares: np.ndarray | None = None) -> np.ndarray:
+def cosines(vectors: np.ndarray, probe: np.ndarray) -> np.ndarray:
     """(…, n) float64: the cosine of each of (…, n, D) with (D,) or (…, 1, D). Float64 throughout, and every
-    row alike. squares: `squared_norms(vectors)`, where they are known."""
+    row alike."""
     vectors, probe = vectors.astype(np.float64), probe.astype(np.float64)
-    if squares is None:
-        squares = squared_norms(vectors)
-    squares = squares * np.einsum("...d,...d->...", probe, probe)
+    squares = squared_norms(vectors) * squared_norms(probe)
     return np.einsum("...d,...d->...", vectors, probe) / np.sqrt(squares, out=squares)
 
 
 def squared_norms(vectors: np.ndarray) -> np.ndarray:
-    """(…) float64 of (…, D)."""
-    vectors = vectors.astype(np.float64, copy=False)
+    """(…) float64 of (…, D) float64."""
     return np.einsum("...d,...d->...", vectors, vectors)
 
 

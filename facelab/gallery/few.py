@@ -8,7 +8,7 @@ is exact). Where templates are very few, all of them are opened at once.
 import numpy as np
 import torch
 
-from facelab.gallery.exact import OPENED_AT_ONCE, cosines, margin, opened, squared_norms
+from facelab.gallery.exact import BLOCK, OPENED_AT_ONCE, cosines, margin, opened, squared_norms
 
 FEW = 2**15
 """Up to so many templates, this is the way."""
@@ -22,7 +22,6 @@ LITTLE = 2**10
 COSINES_AT_ONCE = 2**22
 """How many cosines are held: 16 MiB. Probes beyond that wait."""
 
-BLOCK = 16
 _STRIPES_FROM = 2**11
 """From so many templates on and for several probes, it is quicker to look among maxima of BLOCK first."""
 
@@ -40,10 +39,9 @@ class Few:
         self.ids, self.starts = np.unique(person[order], return_index=True)
         self.alone = len(self.ids) == len(person)  # one template each
         self.each = min(4, -(-len(person) // len(self.ids)))  # somebody near may be so with all templates
-        parts = range(0, len(vectors), OPENED_AT_ONCE)
-        self.squares = np.concatenate([squared_norms(vectors[a : a + OPENED_AT_ONCE]) for a in parts])
         if len(vectors) <= VERY_FEW:
-            self.wide, self.wide_squares = vectors[order].astype(np.float64), self.squares[order]
+            self.wide = vectors[order].astype(np.float64)
+            self.squares = squared_norms(self.wide)
 
     def nearest(self, probes: np.ndarray, k: int) -> list[Answer]:
         """The k people with the largest cosine to each probe, (B, D) float32; or all there are."""
@@ -64,7 +62,7 @@ class Few:
     def _all(self, probes: np.ndarray, k: int) -> list[Answer]:
         """Every template opened; people stand in the order of their ids, so that a stable sort keeps ties."""
         wide = probes.astype(np.float64)
-        squares = squared_norms(wide)[:, None] * self.wide_squares
+        squares = squared_norms(wide)[:, None] * self.squares
         scores = np.einsum("bd,nd->bn", wide, self.wide) / np.sqrt(squares)
         if not self.alone:
             scores = np.maximum.reduceat(scores, self.starts, axis=1)
@@ -74,7 +72,7 @@ class Few:
     def _one(self, kept: np.ndarray, probe: np.ndarray, k: int, count: int) -> Answer | None:
         """`_open` for one probe in as few calls as it takes; None where that does not decide it."""
         (rows,), (unopened,) = _largest(kept, count)
-        scores, ids = cosines(self.vectors[rows], probe, self.squares[rows]), self.person[rows]
+        scores, ids = cosines(self.vectors[rows], probe), self.person[rows]
         order = np.lexsort((ids, -scores))
         ids, scores = ids[order], scores[order]
         if not self.alone:
@@ -115,9 +113,7 @@ class Few:
         if group == 1:
             return np.stack([opened(self.vectors, *one) for one in zip(rows, probes, strict=True)])
         parts = [slice(a, a + group) for a in range(0, len(rows), group)]
-        return np.concatenate([
-            cosines(self.vectors[rows[part]], probes[part, None], self.squares[rows[part]]) for part in parts
-        ])  # fmt: skip
+        return np.concatenate([cosines(self.vectors[rows[part]], probes[part, None]) for part in parts])
 
 
 def _largest(kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,15 +23,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facelab.gallery.exact import best, margin, means, opened
-from facelab.gallery.few import FEW, Few
-
-BLOCK = 16
-"""Templates whose largest cosine is kept. Smaller ones cost memory in step 1, larger ones work in step 2."""
+from facelab.gallery.exact import BLOCK, best, margin, means, opened
+from facelab.gallery.few import COSINES_AT_ONCE, FEW, Few
 
 SCORES = ("max", "mean")
 
-_COSINES_AT_ONCE = {"cpu": 2**22, "cuda": 2**28}
+_COSINES_AT_ONCE = {"cpu": COSINES_AT_ONCE, "cuda": 2**28}
 """How many are held in step 1: 16 MiB on a processor, and a GiB of a GPU's memory."""
 
 _BOUNDS_AT_ONCE = 2**23
