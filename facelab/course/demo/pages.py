@@ -206,7 +206,7 @@ def _shards():
 def _make_attack():
     from facelab.course.widgets.attack import MakeAttack
 
-    return MakeAttack({"Eileen Collins": portraits.collins(), "Grace Hopper": portraits.hopper()})
+    return MakeAttack(_women())
 
 
 def _turn():

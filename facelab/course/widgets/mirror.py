@@ -79,7 +79,7 @@ class Mirror(Speaking, StillPicture, anywidget.AnyWidget):
         if content["kind"] == "frame":
             self.send({"kind": "answer", "number": content["number"], **self.look(bytes(buffers[0]))})
         elif content["kind"] == "remember":
-            self.send({"kind": "words", "text": translated(self.remember(content["name"]))})
+            self.send({"kind": "words", "text": self.remember(content["name"])})
         elif content["kind"] == "forget":
             self.people.clear()
             self.send({"kind": "words", "text": translated("Nobody is remembered any more.")})
@@ -116,9 +116,9 @@ class Mirror(Speaking, StillPicture, anywidget.AnyWidget):
         """Keep the vector of the largest face of the last frame under a name. What became of it, in words."""
         name = name.strip()
         if not name:
-            return "Type a name first."
+            return translated("Type a name first.")
         if self._nearest is None:
-            return "There was no face in the last picture: press Start, and look into the camera."
+            return translated("There was no face in the last picture: press Start, and look into the camera.")
         self.people[name] = self._nearest
         numbers = len(self._nearest)
         return translated(
